@@ -1,0 +1,53 @@
+# `make help` is the index. Every target is documented with ##; a hidden target is a defect.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := contracts jobs model-server operator local
+UV_VERSION := 0.13.8
+
+help: ## show this index
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(ROOMS))
+	@touch $@
+
+setup: $(VENV)/.ready ## create .venv from the hash-pinned lock (Python 3.11)
+
+lock: ## resolve requirements.lock again (all rooms and tools together)
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --all-extras $(addprefix --no-emit-package serinus-,contracts jobs server operator) \
+	  pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS)) -o requirements.lock
+
+lint: setup ## formatting, style, strict types, walls between rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup ## every test but the demo, with coverage (needs redis-server; CI fails without it)
+	$(BIN)/python -m pytest -m "not demo" --cov --cov-report=term
+
+demo: setup ## the whole loop on this machine, ends with an HTML report
+	$(BIN)/serinus-local demo
+
+simulate: setup ## the judge's false-rollback rates and delays beside other tools' rules
+	$(BIN)/python -m bench.judge_simulation
+
+bench: setup ## request path and joins against peers, side by side in one run; prints ratios
+	$(BIN)/python -m bench
+
+clean: ## remove what running left behind (.serinus), keep .venv
+	rm -rf .serinus build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+
+.PHONY: help setup lock lint format test demo simulate bench clean

@@ -1,0 +1,93 @@
+"""On-demand features, declared once as expressions.
+
+    usage_vs_avg: monthly_charges / (total_charges / tenure_months)
+
+An expression is Python's arithmetic on named values: + - * / // %, comparisons, `and`, `or`, `not`,
+`a if c else b`, and the functions abs, min, max, float, int. Nothing else parses, so a declaration
+carries no code. Both the store's on-demand view and the server evaluate it through `compiled`.
+
+Null in, null out; division by zero, or a result that is not finite, is null too. The declared default
+of the model's input then applies.
+"""
+
+import ast
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from serinus_contracts.errors import ContractError
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "float": float, "int": int}
+_NODES = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Name, ast.Load,
+    ast.Constant, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.USub, ast.UAdd,
+    ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq, ast.Call,
+)  # fmt: skip
+_LONGEST = 500
+
+Value = float | int | bool | str | None
+
+
+def names(expression: str) -> tuple[str, ...]:
+    """Return the names that `expression` reads, in order of first use."""
+    found = [node.id for node in ast.walk(_parsed(expression)) if isinstance(node, ast.Name)]
+    return tuple(dict.fromkeys(name for name in found if name not in FUNCTIONS))
+
+
+@lru_cache(maxsize=256)
+def compiled(expression: str) -> Callable[..., Value]:
+    """Return a function of the expression's names, positional in the order of `names(expression)`.
+
+    Raises ContractError, with the column, for anything outside the grammar.
+    """
+    tree = _parsed(expression)
+    arguments = names(expression)
+    code = compile(_as_function(tree, arguments), "<expression>", "eval")
+    function = eval(code, {"__builtins__": {}, **FUNCTIONS})  # noqa: S307  the grammar above is closed
+
+    def evaluate(*values: Value) -> Value:
+        for value in values:
+            if value is None or value != value:
+                return None
+        try:
+            result = function(*values)
+        except (ZeroDivisionError, OverflowError):
+            return None
+        if isinstance(result, float) and not math.isfinite(result):
+            return None
+        return result  # type: ignore[no-any-return]
+
+    return evaluate
+
+
+def _as_function(tree: ast.Expression, arguments: tuple[str, ...]) -> ast.Expression:
+    parameters = ast.arguments(
+        posonlyargs=[],
+        args=[ast.arg(arg=name) for name in arguments],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
+    )
+    wrapped = ast.Expression(body=ast.Lambda(args=parameters, body=tree.body))
+    return ast.fix_missing_locations(wrapped)
+
+
+def _parsed(expression: str) -> ast.Expression:
+    if len(expression) > _LONGEST:
+        raise ContractError(f"expression is longer than {_LONGEST} characters")
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError) as error:
+        raise ContractError(f"expression {expression!r} does not parse: {error}") from None
+    for node in ast.walk(tree):
+        place = f"column {getattr(node, 'col_offset', 0) + 1} of {expression!r}"
+        if not isinstance(node, _NODES):
+            raise ContractError(f"{type(node).__name__} is not allowed in an expression, {place}")
+        if isinstance(node, ast.Call) and (
+            not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords
+        ):
+            raise ContractError(f"only {', '.join(FUNCTIONS)} may be called, {place}")
+        if isinstance(node, ast.Name) and node.id.startswith("__"):
+            raise ContractError(f"name {node.id!r} is not allowed, {place}")
+    return tree

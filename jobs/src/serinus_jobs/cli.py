@@ -1,0 +1,47 @@
+"""`serinus-jobs <verb>`: finds the verb's file, runs its command, maps errors to exit codes."""
+
+import importlib
+import sys
+
+import typer
+from rich.console import Console
+
+from serinus_jobs.errors import JobError
+
+# One verb, one file. The line is what `serinus-jobs --help` shows.
+VERBS = {
+    "generate": "write the seeded churn events and labels (1,000 customers x 90 days)",
+    "ingest": "check a CSV, Parquet or SQL table and write day partitions; refuse bad rows with a reason",
+    "materialize": "apply the feature repository and load the online store",
+    "train": "search, fit, export to ONNX, log to MLflow; prints the run id",
+    "evaluate": "judge a run by the gates of model.yaml",
+    "register": "register a run that passed its gates, with alias, tags and approval",
+    "pipeline": "materialize, train, evaluate and register in order",
+    "batch": "predict a CSV, Parquet file or SQL table with a fetched model",
+    "collect": "turn the servers' prediction log into Parquet by day and revision",
+    "labels": "take in labels that came late, by prediction id",
+    "quality": "metrics with intervals per revision and window, from joined labels",
+    "drift": "compare a window of the log with the training data",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb. Exit codes: 0 done, 1 a fault of ours, 2 bad input, 3 a gate said no, 130 Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or given[0] in ("-h", "--help"):
+        width = max(map(len, VERBS))
+        print("usage: serinus-jobs VERB [OPTIONS]\n")
+        print("\n".join(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()))
+        raise SystemExit(0 if given else 2)
+    verb, *rest = given
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    if verb not in VERBS:
+        errors.print(f"serinus-jobs: {verb!r} is no verb; verbs are {', '.join(VERBS)}")
+        raise SystemExit(2)
+    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    application.command(help=VERBS[verb])(importlib.import_module(f"serinus_jobs.{verb}").command)
+    try:
+        application(args=rest, prog_name=f"serinus-jobs {verb}")
+    except JobError as error:
+        errors.print(f"serinus-jobs {verb}: {error}")
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,51 @@
+"""All settings of the jobs, from the environment, each declared once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a job reads and writes.
+
+    data: root of all tables (SERINUS_DATA). events/<table>/day=YYYY-MM-DD/, quarantine/<table>/,
+        prediction-log/<model>/day=YYYY-MM-DD/revision=<revision>/, labels/<model>/, reports/<model>/.
+    feature_repo: the folder that `feast apply` reads (SERINUS_FEATURE_REPO).
+    tracking_uri: MLflow (MLFLOW_TRACKING_URI).
+    """
+
+    data: Path
+    feature_repo: Path
+    tracking_uri: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the environment; relative paths are taken from the working directory."""
+        data = Path(environment.get("SERINUS_DATA", ".serinus/data")).absolute()
+        return cls(
+            data=data,
+            feature_repo=Path(environment.get("SERINUS_FEATURE_REPO", "feature_repo")).absolute(),
+            tracking_uri=environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{data.parent / 'mlflow.db'}"),
+        )
+
+    def events(self, table: str) -> Path:
+        """Folder of the day partitions of the ingested `table`."""
+        return self.data / "events" / table
+
+    def quarantine(self, table: str) -> Path:
+        """Folder of the rows that ingest refused."""
+        return self.data / "quarantine" / table
+
+    def prediction_log(self, model: str) -> Path:
+        """Folder of the collected prediction log."""
+        return self.data / "prediction-log" / model
+
+    def labels(self, model: str) -> Path:
+        """Folder of the labels that came for logged predictions."""
+        return self.data / "labels" / model
+
+    def reports(self, model: str) -> Path:
+        """Folder of drift and quality reports."""
+        return self.data / "reports" / model
