@@ -78,8 +78,13 @@ class ModelContract:
         return self.digest[:12]
 
     def sealed(self) -> "ModelContract":
-        """Return this contract with its digest filled in."""
-        return replace(self, digest=contract_digest(self))
+        """Return this contract as a reader will see it, with its digest filled in.
+
+        Raises ContractError where it would not be read back.
+        """
+        normal = from_document(ModelContract, json.loads(canonical_json(self)))
+        _check(normal)
+        return replace(normal, digest=contract_digest(normal))
 
     def to_json(self) -> str:
         """Return the text of `serinus.json`."""

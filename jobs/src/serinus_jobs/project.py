@@ -22,7 +22,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of all sections: frozen, closed."""
 
 
-class Column(_Strict):
+class Column(_Strict, frozen=True):
     """One declared column of a table. Bounds are inclusive."""
 
     type: Literal["int64", "float64", "bool", "string", "timestamp"]
@@ -32,7 +32,7 @@ class Column(_Strict):
     allowed: tuple[str, ...] | None = None
 
 
-class Table(_Strict):
+class Table(_Strict, frozen=True):
     """One table. `time` names the event time by which rows are partitioned; without it there is one
     partition. Rows are unique by `unique` together."""
 
@@ -41,13 +41,13 @@ class Table(_Strict):
     unique: tuple[str, ...] = ()
 
 
-class Data(_Strict):
+class Data(_Strict, frozen=True):
     """`data.yaml`: the tables of a project by name."""
 
     tables: dict[Name, Table]
 
 
-class Label(_Strict):
+class Label(_Strict, frozen=True):
     """Where the truth comes from: a column of a table, and the classes in order (for two classes the
     second is the positive one)."""
 
@@ -56,7 +56,7 @@ class Label(_Strict):
     classes: tuple[Scalar, ...]
 
 
-class Estimator(_Strict):
+class Estimator(_Strict, frozen=True):
     """An estimator by import path. `search.grid` maps a parameter to values; `search.trials` > 0 asks
     Optuna for that many trials over the same values."""
 
@@ -66,7 +66,7 @@ class Estimator(_Strict):
     trials: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
 
 
-class Feature(_Strict):
+class Feature(_Strict, frozen=True):
     """One model input, as serinus_contracts.artifact.Input."""
 
     name: str
@@ -77,7 +77,7 @@ class Feature(_Strict):
     allowed: tuple[str, ...] = ()
 
 
-class Split(_Strict):
+class Split(_Strict, frozen=True):
     """`time`: the last `holdout_days` days by label time are held out. `stratified`: a `holdout` share
     by class, seeded."""
 
@@ -87,7 +87,7 @@ class Split(_Strict):
     seed: int = 7
 
 
-class Slice(_Strict):
+class Slice(_Strict, frozen=True):
     """A part of the holdout that must hold on its own: rows where `feature` lies in [min, max] or is
     in `values`."""
 
@@ -98,7 +98,7 @@ class Slice(_Strict):
     values: tuple[Scalar, ...] = ()
 
 
-class Direction(_Strict):
+class Direction(_Strict, frozen=True):
     """Adding `change` to `feature` must move the positive score `up` or `down` (or not at all,
     `none`: invariance) for at least `share` of the holdout rows, beyond `tolerance`."""
 
@@ -109,7 +109,7 @@ class Direction(_Strict):
     tolerance: float = 1e-3
 
 
-class Gates(_Strict):
+class Gates(_Strict, frozen=True):
     """What a model must pass before it is registered. `minimum` maps a metric to its least value;
     `challenger_margin` is how much worse than the champion's (on `metric`) the lower end of the
     bootstrap interval of the difference may be."""
@@ -123,7 +123,7 @@ class Gates(_Strict):
     directions: tuple[Direction, ...] = ()
 
 
-class Monitors(_Strict):
+class Monitors(_Strict, frozen=True):
     """When drift and quality speak up, and how retraining is damped."""
 
     minimum_rows: Annotated[int, msgspec.Meta(ge=1)] = 500
@@ -135,7 +135,7 @@ class Monitors(_Strict):
     retrain_budget_per_day: Annotated[int, msgspec.Meta(ge=0)] = 3
 
 
-class ModelProject(_Strict):
+class ModelProject(_Strict, frozen=True):
     """`model.yaml`. With `feature_service` the training set is a point-in-time join of the label
     table; without it, the label's own table holds the features."""
 

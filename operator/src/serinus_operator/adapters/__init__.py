@@ -1,0 +1,1 @@
+"""Doors to the world: metrics, traffic, registry. I/O without policy."""

@@ -1,0 +1,1 @@
+"""Whether to start a training run: pure, damped, replayable."""
