@@ -38,6 +38,9 @@ format: setup ## let ruff format and mend what it can
 test: setup ## every test but the demo, with coverage (needs redis-server; CI fails without it)
 	$(BIN)/python -m pytest -m "not demo" --cov --cov-report=term
 
+test-demo: setup ## the demo's own tests: the whole loop again, and Ctrl-C in the middle (minutes)
+	$(BIN)/python -m pytest -m demo
+
 demo: setup ## the whole loop on this machine, ends with an HTML report
 	$(BIN)/serinus-local demo
 
@@ -50,4 +53,4 @@ bench: setup ## request path and joins against peers, side by side in one run; p
 clean: ## remove what running left behind (.serinus), keep .venv
 	rm -rf .serinus build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
-.PHONY: help setup lock lint format test demo simulate bench clean
+.PHONY: help setup lock lint format test test-demo demo simulate bench clean

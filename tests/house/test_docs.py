@@ -1,0 +1,79 @@
+"""The documents: links resolve, commands exist, and what the README tells people to run is run in CI."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "manifests/models/*/README.md")
+    for path in ROOT.glob(pattern)
+    if ".venv" not in path.parts
+)
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))
+# Where each command of the README is executed by CI. A command that stands in no such place is not promised.
+RUN_BY = {
+    "make demo": ".ci/run",
+    "make test": ".ci/run",
+    "make help": "tests/house/test_docs.py",
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def commands(text: str) -> list[str]:
+    """Return the command lines of the sh blocks of a Markdown text."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line.split("  #")[0].strip() for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_relative_links_resolve(path: Path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (path.parent / target).exists(), f"{relative(path)} links to {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_commands_exist(path: Path):
+    scripts = {
+        name
+        for room in ("jobs", "model-server", "operator", "local")
+        for name in tomllib.loads((ROOT / room / "pyproject.toml").read_text())["project"].get("scripts", {})
+    }
+    for command in commands(path.read_text()):
+        words = [word for word in command.split() if not re.match(r"^[A-Z_]+=", word)]
+        if words[0] == "make":
+            assert set(words[1:]) <= TARGETS, command
+        elif words[0].startswith((".venv/bin/serinus", "serinus-")):
+            assert words[0].removeprefix(".venv/bin/") in scripts, command
+
+
+def test_every_command_of_the_readme_is_run_by_ci():
+    for command in commands((ROOT / "README.md").read_text()):
+        assert command in RUN_BY, f"{command!r} is promised by the README but run nowhere"
+        assert command in (ROOT / RUN_BY[command]).read_text(), command
+
+
+def test_make_help_lists_every_target_and_every_target_is_phony():
+    documented = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.M))
+    assert documented == TARGETS
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)
+    assert phony
+    assert set(phony[1].split()) == TARGETS
+    assert len(TARGETS) <= 15
+
+
+def test_every_room_is_on_the_map_and_in_the_readme():
+    rooms = ("contracts", "feature_repo", "jobs", "model-server", "operator", "local", "manifests/models")
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / document).read_text()
+        for room in rooms:
+            assert f"`{room}/" in text, f"{room} is missing in {document}"
