@@ -6,6 +6,22 @@ from dataclasses import dataclass
 PREDICTION_ID_HEADER = "x-prediction-id"
 REVISION_HEADER = "x-serinus-revision"
 
+# The collected log's Parquet, day=YYYY-MM-DD/revision=<revision>/*.parquet: column and type. `json` is
+# text that holds a JSON object; `at` is UTC, and so is the day.
+LOG_COLUMNS = (
+    ("prediction_id", "string"),
+    ("at", "double"),
+    ("model", "string"),
+    ("revision", "string"),
+    ("entity", "json"),
+    ("features", "json"),
+    ("prediction", "string"),
+    ("probabilities", "list<double>"),
+    ("degraded", "bool"),
+    ("defaulted", "list<string>"),
+    ("stale", "list<string>"),
+)
+
 
 @dataclass(frozen=True)
 class PredictionRecord:
