@@ -14,11 +14,17 @@ class Settings:
         prediction-log/<model>/day=YYYY-MM-DD/revision=<revision>/, labels/<model>/, reports/<model>/.
     feature_repo: the folder that `feast apply` reads (SERINUS_FEATURE_REPO).
     tracking_uri: MLflow (MLFLOW_TRACKING_URI).
+    online_store: `sqlite:///<absolute path>` or `redis://host:port/db` (SERINUS_ONLINE_STORE); empty
+        means a SQLite file beside the tables.
+    feast_registry: Feast's registry, a file or a SQL address (SERINUS_FEAST_REGISTRY); empty means a
+        file beside the tables.
     """
 
     data: Path
     feature_repo: Path
     tracking_uri: str
+    online_store: str = ""
+    feast_registry: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -28,6 +34,8 @@ class Settings:
             data=data,
             feature_repo=Path(environment.get("SERINUS_FEATURE_REPO", "feature_repo")).absolute(),
             tracking_uri=environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{data.parent / 'mlflow.db'}"),
+            online_store=environment.get("SERINUS_ONLINE_STORE", ""),
+            feast_registry=environment.get("SERINUS_FEAST_REGISTRY", ""),
         )
 
     def events(self, table: str) -> Path:
