@@ -1,0 +1,149 @@
+"""From stored features and request values to the named values of one row: on-demand features computed,
+nulls left out, so that the row encoder fills the declared defaults and marks them."""
+
+import math
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from serinus_contracts.artifact import Input, ModelContract
+from serinus_contracts.encoding import RowEncoder
+from serinus_contracts.errors import ContractError
+from serinus_contracts.expressions import compiled, names
+from serinus_contracts.plan import OnDemand
+from serinus_server.doors import FeatureRow
+from serinus_server.online.rows import check_plan
+
+_LARGEST_INTEGER = 2**53
+# Which stored types may feed an input of which type.
+_FITS = {
+    "int64": {"INT32", "INT64"},
+    "float64": {"INT32", "INT64", "FLOAT", "DOUBLE"},
+    "bool": {"BOOL"},
+    "string": {"STRING"},
+}
+_single = struct.Struct("<f")
+
+
+class Enricher:
+    """Builds rows for one model with a feature plan. Built once, used for every row.
+
+    Raises ContractError when the contract and its plan do not fit together.
+    """
+
+    def __init__(self, contract: ModelContract) -> None:
+        if contract.plan is None:
+            raise ContractError(f"{contract.model}: has no feature plan; send whole rows")
+        check_plan(contract.plan)
+        plan = contract.plan
+        inputs = {each.name: each for each in contract.inputs}
+        stored = {feature.name: feature.value_type for view in plan.views for feature in view.features}
+        computed = {each.name: each for each in plan.on_demand}
+        for each in contract.inputs:
+            _check_source(each, stored, computed)
+        self._stored = tuple(_usable(each) for each in contract.inputs if each.source == "store")
+        self._from_request = {each.name for each in contract.inputs if each.source == "request"}
+        self._operands = frozenset(plan.request) - self._from_request
+        # What is both an input and an operand is checked before it is computed with.
+        self._checks = {name: RowEncoder((inputs[name],)) for name in self._from_request & set(plan.request)}
+        self._computed = tuple(
+            (each.name, names(each.expression), compiled(each.expression), _typed(each), each.name in inputs)
+            for each in plan.on_demand
+        )
+        self._forbidden = (set(stored) | set(computed)) - self._from_request - self._operands
+
+    def __call__(self, features: FeatureRow, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values for `RowEncoder.encode`; what is null, or not what the contract says a
+        stored value must be, is left out: that is no fault of the client.
+
+        Raises ContractError when the request gives a value that it may not, or one that an on-demand
+        feature cannot be computed from.
+        """
+        values = features.values
+        row: dict[str, Any] = {}
+        for name, usable in self._stored:
+            value = values.get(name)
+            if value is not None and usable(value):
+                row[name] = value
+        operands = values
+        if request:
+            self._take(request, row)
+            operands = {**values, **request}
+        if self._computed:
+            self._compute(operands, row)
+        return row
+
+    def _take(self, request: Mapping[str, Any], row: dict[str, Any]) -> None:
+        for name, value in request.items():
+            if name in self._from_request:
+                if value is not None:
+                    if name in self._checks:
+                        self._checks[name].encode({name: value})
+                    row[name] = value
+            elif name in self._operands:
+                _check_operand(name, value)
+            elif name in self._forbidden:
+                raise ContractError(f"{name}: comes from the feature store; a request may not give it")
+            else:
+                known = sorted(self._from_request | self._operands)
+                raise ContractError(
+                    f"{str(name)[:64]}: unknown value; with an entity key a request may give "
+                    f"{', '.join(known) or 'nothing else'}"
+                )
+
+    def _compute(self, operands: Mapping[str, Any], row: dict[str, Any]) -> None:
+        known = dict(operands)
+        for name, reads, evaluate, convert, is_input in self._computed:
+            try:
+                value = convert(evaluate(*[known.get(read) for read in reads]))
+            except (TypeError, ValueError, OverflowError):
+                raise ContractError(f"{name}: cannot be computed from {', '.join(reads)}") from None
+            known[name] = value
+            if is_input and value is not None:
+                row[name] = value
+
+
+def _check_source(each: Input, stored: Mapping[str, str], computed: Mapping[str, OnDemand]) -> None:
+    if each.source == "store":
+        if each.name not in stored:
+            raise ContractError(f"{each.name}: source is the store, but no view of the plan has it")
+        if stored[each.name] not in _FITS[each.dtype]:
+            raise ContractError(f"{each.name}: a stored {stored[each.name]} cannot be a {each.dtype} input")
+    if each.source == "on_demand" and each.name not in computed:
+        raise ContractError(f"{each.name}: source is on_demand, but the plan does not compute it")
+
+
+def _usable(each: Input) -> tuple[str, Callable[[Any], bool]]:
+    if each.dtype == "string":
+        allowed = frozenset(each.allowed)
+        return each.name, lambda value: value in allowed
+    if each.dtype == "bool":
+        return each.name, lambda value: type(value) is bool
+    edge = float(_LARGEST_INTEGER) if each.dtype == "int64" else math.inf
+    low = -edge if each.minimum is None else each.minimum
+    high = edge if each.maximum is None else each.maximum
+    # NaN fails both comparisons; an infinity passes only an open end.
+    return each.name, lambda value: low <= value <= high and -math.inf < value < math.inf
+
+
+def _check_operand(name: str, value: Any) -> None:
+    # A text times a number would grow as long as the client likes, so operands are numbers.
+    if value is None or type(value) is bool:
+        return
+    if type(value) not in (int, float):
+        raise ContractError(f"{name}: must be a number")
+    if not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
+        raise ContractError(f"{name}: must be finite and within 2^53")
+
+
+def _typed(each: OnDemand) -> Callable[[Any], Any]:
+    """Return the conversion to the declared type, as the store's own on-demand view makes it."""
+    if each.value_type == "DOUBLE":
+        return lambda value: None if value is None else float(value)
+    if each.value_type == "FLOAT":
+        return lambda value: None if value is None else _single.unpack(_single.pack(value))[0]
+    if each.value_type in ("INT32", "INT64"):
+        return lambda value: None if value is None else int(value)
+    if each.value_type == "BOOL":
+        return lambda value: None if value is None else bool(value)
+    return lambda value: value

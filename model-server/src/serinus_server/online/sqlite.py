@@ -1,0 +1,103 @@
+"""Reads features from the feature store's SQLite tables: the local loop's store, not a fast one."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from serinus_contracts.plan import OnlinePlan
+from serinus_server.doors import FeatureRow, StoreUnavailable
+from serinus_server.online.keys import key_encoder
+from serinus_server.online.rows import ViewReader
+
+# Below SQLite's limit of bound parameters in every build.
+_KEYS_A_QUERY = 500
+
+
+class SqliteStore:
+    """The SQLite half of the door `OnlineStore`: one query a view, in a thread of its own."""
+
+    def __init__(self, url: str, plan: OnlinePlan, budget_seconds: float) -> None:
+        parts = urlsplit(url)
+        if parts.netloc or not parts.path.startswith("/") or parts.path == "/":
+            raise ValueError(f"online store {url!r}: must be sqlite:///absolute/path.db")
+        self._path = Path(unquote(parts.path))
+        self._budget = budget_seconds
+        self._encode_key = key_encoder(plan)
+        self._readers = tuple(ViewReader(view) for view in plan.views)
+        self._thread = ThreadPoolExecutor(1, "sqlite-features")
+        self._database: sqlite3.Connection | None = None
+        self._busy = False
+
+    async def read(self, entities: Sequence[Mapping[str, Any]]) -> list[FeatureRow]:
+        """Return one row per entity; see the door."""
+        if not entities:
+            return []
+        if self._busy:
+            # The one thread still hangs in a query that missed its budget.
+            raise StoreUnavailable(f"{self._path.name}: an earlier query has not come back")
+        keys = [self._encode_key(entity) for entity in entities]
+        work = asyncio.get_running_loop().run_in_executor(self._thread, self._read, keys)
+        try:
+            return await asyncio.wait_for(asyncio.shield(work), self._budget)
+        except TimeoutError:
+            self._busy = True
+            work.add_done_callback(self._came_back)
+            raise StoreUnavailable(f"{self._path.name}: no answer within the budget") from None
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path.name}: {error}") from None
+
+    def _came_back(self, work: "asyncio.Future[list[FeatureRow]]") -> None:
+        self._busy = False
+        work.exception()
+
+    def _read(self, keys: Sequence[bytes]) -> list[FeatureRow]:
+        if self._database is None:
+            location = f"file:{quote(str(self._path))}?mode=ro"
+            self._database = sqlite3.connect(location, uri=True, timeout=self._budget)
+        now = time.time()
+        rows = [FeatureRow({}, found=False) for _ in keys]
+        for reader in self._readers:
+            stored = self._stored(reader.view.table, sorted(set(keys)))
+            for key, row in zip(keys, rows, strict=True):
+                raw, at = stored.get(key, ({}, 0.0))
+                row.found = row.found or bool(raw)
+                row.stale += reader.fill(row.values, [raw.get(name) for name in reader.names], at, now)
+        return rows
+
+    def _stored(self, table: str, keys: list[bytes]) -> dict[bytes, tuple[dict[str, bytes], float]]:
+        assert self._database is not None
+        quoted = '"' + table.replace('"', '""') + '"'
+        found: dict[bytes, tuple[dict[str, bytes], float]] = {}
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            some = keys[start : start + _KEYS_A_QUERY]
+            marks = ",".join("?" * len(some))
+            query = (
+                f"SELECT entity_key, feature_name, value, event_ts FROM {quoted} "  # noqa: S608  quoted name
+                f"WHERE entity_key IN ({marks})"
+            )
+            for key, name, value, event_time in self._database.execute(query, some):
+                values, at = found.get(key, ({}, 0.0))
+                values[name] = value
+                found[key] = (values, max(at, _seconds(event_time)))
+        return found
+
+    async def close(self) -> None:
+        """Release the file. Safe to call twice."""
+        database, self._database = self._database, None
+        if database is not None:
+            self._thread.submit(database.close)
+        self._thread.shutdown(wait=False)
+
+
+def _seconds(text: str | None) -> float:
+    """Return Unix seconds of a stored event time, which is UTC unless it says otherwise."""
+    if not text:
+        return 0.0
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
