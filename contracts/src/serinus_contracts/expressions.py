@@ -6,8 +6,8 @@ An expression is Python's arithmetic on named values: + - * / // %, comparisons,
 `a if c else b`, and the functions abs, min, max, float, int. Nothing else parses, so a declaration
 carries no code. Both the store's on-demand view and the server evaluate it through `compiled`.
 
-Null in, null out; division by zero, or a result that is not finite, is null too. The declared default
-of the model's input then applies.
+Null in, null out; a division by zero, a result that is not finite, or an operation that its values do
+not have (text plus a number) is null too. The declared default of the model's input then applies.
 """
 
 import ast
@@ -52,13 +52,58 @@ def compiled(expression: str) -> Callable[..., Value]:
                 return None
         try:
             result = function(*values)
-        except (ZeroDivisionError, OverflowError):
+        except (ZeroDivisionError, OverflowError, TypeError, ValueError):
             return None
         if isinstance(result, float) and not math.isfinite(result):
             return None
         return result  # type: ignore[no-any-return]
 
     return evaluate
+
+
+@lru_cache(maxsize=256)
+def typed(expression: str, value_type: str) -> Callable[..., Value]:
+    """As `compiled`, with the result as `value_type` (DOUBLE, INT64, BOOL or STRING, Feast's names).
+
+    A result that the type cannot hold (a fraction as INT64, text as DOUBLE) is null. Raises
+    ContractError for another type.
+    """
+    convert = _CONVERSIONS.get(value_type)
+    if convert is None:
+        raise ContractError(f"on-demand type {value_type!r}; types are {', '.join(_CONVERSIONS)}")
+    evaluate = compiled(expression)
+
+    def evaluate_typed(*values: Value) -> Value:
+        result = evaluate(*values)
+        try:
+            return None if result is None else convert(result)
+        except OverflowError:
+            return None
+
+    return evaluate_typed
+
+
+def _as_double(value: Value) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _as_int64(value: Value) -> int | None:
+    if isinstance(value, int | float) and float(value).is_integer() and abs(value) < 2**63:
+        return int(value)
+    return None
+
+
+def _as_bool(value: Value) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _as_string(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_CONVERSIONS: dict[str, Callable[[Value], Value]] = {
+    "DOUBLE": _as_double, "INT64": _as_int64, "BOOL": _as_bool, "STRING": _as_string,
+}  # fmt: skip
 
 
 def _as_function(tree: ast.Expression, arguments: tuple[str, ...]) -> ast.Expression:
