@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from serinus_contracts.artifact import Scalar
 from serinus_contracts.records import LabelRecord
 from serinus_jobs.errors import JobError
 
@@ -28,6 +29,11 @@ class Refused(NamedTuple):
     prediction_id: str
     label: str
     observed_at: str
+
+
+def class_text(value: Scalar) -> str:
+    """Return a class label as log and labels write it: JSON's true and false for bools."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def parsed_rows(path: Path, classes: tuple[str, ...]) -> Iterator[LabelRecord | Refused]:
@@ -62,7 +68,7 @@ def _checked(number: int, row: Mapping[str, Any] | str, classes: tuple[str, ...]
         return refused("label: is empty")
     if not isinstance(label, str | int | float | bool) or len(str(label)) > _LONGEST:
         return refused(f"label: must be text, a number or a bool, of at most {_LONGEST} characters")
-    text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+    text = class_text(int(label) if isinstance(label, float) and label.is_integer() else label)
     if classes and text not in classes:
         return refused(f"label: must be one of {', '.join(classes)}")
     try:

@@ -20,7 +20,7 @@ import typer
 
 from serinus_contracts.records import LabelRecord
 from serinus_jobs.errors import JobError
-from serinus_jobs.label_source import Refused, parsed_rows
+from serinus_jobs.label_source import Refused, class_text, parsed_rows
 from serinus_jobs.project import load_model
 from serinus_jobs.settings import Settings
 
@@ -170,7 +170,7 @@ def command(
 ) -> None:
     """Run the verb from the command line."""
     project = load_model(model_dir)
-    classes = tuple(str(each) for each in project.label.classes)
+    classes = tuple(class_text(each) for each in project.label.classes)
     result = run(Settings.from_environment(), project.name, source, classes=classes)
     for line in _lines(result, project.name):
         print(line)

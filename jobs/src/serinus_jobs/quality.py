@@ -16,6 +16,7 @@ from serinus_contracts.drift_report import QualityReport
 from serinus_jobs import labels
 from serinus_jobs.artifact_reference import load_reference
 from serinus_jobs.errors import JobError
+from serinus_jobs.label_source import class_text
 from serinus_jobs.prediction_window import read_window
 from serinus_jobs.project import ModelProject, load_model
 from serinus_jobs.quality_metrics import degraded, measured
@@ -69,7 +70,7 @@ def _report(
     end: float,
     holdout: Mapping[str, float],
 ) -> QualityReport:
-    index = {str(each): i for i, each in enumerate(project.label.classes)}
+    index = {class_text(each): i for i, each in enumerate(project.label.classes)}
     has_label = rows["label"].notna()
     usable = rows["label"].isin(index) & rows["prediction"].isin(index)
     usable &= rows["probabilities"].map(lambda p: p is not None and len(p) == len(index))
