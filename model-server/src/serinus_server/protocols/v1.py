@@ -1,0 +1,58 @@
+"""KServe V1: `{"instances": [...]}` to `{"predictions": [...]}`.
+
+An instance is an object by feature name (or by entity key), or a list in the contract's order. Beside
+`predictions` (labels) stand `probabilities`, `prediction_ids`, and `marks` where a row has any.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from serinus_server.errors import RequestError
+from serinus_server.model import Answer, Model
+
+Value = int | float | str | bool | None
+_encode = msgspec.json.Encoder().encode
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """The body. `parameters` is allowed and has no meaning here."""
+
+    instances: Annotated[list[dict[str, Value] | list[Value]], msgspec.Meta(min_length=1)]
+    parameters: dict[str, Any] | None = None
+
+
+_decode = msgspec.json.Decoder(Request).decode
+
+
+class V1:
+    """The V1 predict verb of one model."""
+
+    name = "v1"
+    binary = False
+
+    def __init__(self, model: Model, max_rows: int) -> None:
+        self._model = model
+        self._max_rows = max_rows
+
+    async def __call__(
+        self, body: bytes, given_id: str | None, _json_length: bytes | None
+    ) -> tuple[bytes, str, None]:
+        """Return (the answer's JSON, the request's prediction id, None)."""
+        instances = _decode(body).instances
+        if len(instances) > self._max_rows:
+            raise RequestError(413, f"instances: has {len(instances)} rows, the limit is {self._max_rows}")
+        answer = await self._model.predict(instances, "instances", given_id)
+        return _encode(as_object(answer)), answer.base, None
+
+
+def as_object(answer: Answer) -> dict[str, Any]:
+    """Return the answer as V1 shows it."""
+    shown: dict[str, Any] = {
+        "predictions": answer.labels,
+        "probabilities": answer.probabilities,
+        "prediction_ids": answer.ids,
+    }
+    if answer.marks:
+        shown["marks"] = answer.marks
+    return shown

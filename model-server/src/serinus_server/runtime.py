@@ -1,0 +1,84 @@
+"""The graph: one ONNX session with one thread, double matrix in, probabilities out.
+
+The only importer of onnxruntime. A faster kernel may take its place behind `Graph.run`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from serinus_contracts.artifact import GRAPH_INPUT, GRAPH_OUTPUT, MODEL_FILE, ModelContract
+from serinus_contracts.errors import ContractError
+from serinus_server.errors import InvalidOutput
+
+# A float32 sum over classes is off by rounding alone, and by some 1e-6 a class.
+_SUM_TOLERANCE = 1e-3
+# Below this many rows plain Python checks faster than numpy's calls.
+_FEW_ROWS = 8
+
+
+class Graph:
+    """A loaded model. `run` is the whole interface."""
+
+    def __init__(self, folder: Path, contract: ModelContract) -> None:
+        """Load `model.onnx`; raises ContractError when the graph is not the contract's."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        path = folder / MODEL_FILE
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises classes of its own, without a common base
+            raise ContractError(f"{path}: onnxruntime cannot load it: {str(error)[:300]}") from None
+        self._classes = len(contract.classes)
+        _check_signature(self._session, path, len(contract.inputs), self._classes)
+        self._run = self._session.run
+        self._outputs = [GRAPH_OUTPUT]
+        self.run([[0.0] * len(contract.inputs)], check=False)
+
+    def run(self, matrix: Sequence[Sequence[float]], *, check: bool = True) -> list[list[float]]:
+        """Return the probabilities, rows x classes, for a matrix of rows x features.
+
+        Raises InvalidOutput when a row has a value outside [0, 1] (or NaN), or does not sum to 1.
+        """
+        array = self._run(self._outputs, {GRAPH_INPUT: np.array(matrix, dtype=np.float64)})[0]
+        rows: list[list[float]] = array.tolist()
+        if check:
+            if len(rows) <= _FEW_ROWS:
+                bad = sum(not _is_distribution(row) for row in rows)
+            else:
+                # Written so that NaN fails every comparison.
+                good = (array >= 0).all(axis=1) & (array <= 1 + _SUM_TOLERANCE).all(axis=1)
+                good &= np.abs(array.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
+                bad = len(rows) - int(good.sum())
+            if bad:
+                raise InvalidOutput(bad)
+        return rows
+
+
+def _is_distribution(row: list[float]) -> bool:
+    total = 0.0
+    for value in row:
+        if not 0.0 <= value <= 1.0 + _SUM_TOLERANCE:
+            return False
+        total += value
+    return -_SUM_TOLERANCE <= total - 1.0 <= _SUM_TOLERANCE
+
+
+def _check_signature(session: onnxruntime.InferenceSession, path: Path, features: int, classes: int) -> None:
+    inputs = [(each.name, each.type, each.shape[-1]) for each in session.get_inputs()]
+    if inputs != [(GRAPH_INPUT, "tensor(double)", features)]:
+        raise ContractError(
+            f"{path}: takes {inputs}; the contract says one double input `{GRAPH_INPUT}`, {features} wide"
+        )
+    outputs = {each.name: each.shape for each in session.get_outputs()}
+    if GRAPH_OUTPUT not in outputs:
+        raise ContractError(f"{path}: has no output `{GRAPH_OUTPUT}`, only {', '.join(outputs)}")
+    width = outputs[GRAPH_OUTPUT][-1]
+    if isinstance(width, int) and width != classes:
+        raise ContractError(f"{path}: gives {width} probabilities a row, the contract has {classes} classes")

@@ -1,0 +1,88 @@
+"""One artifact and its settings, wired by hand into something that answers."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from serinus_contracts.artifact import REFERENCE_FILE, ModelContract
+from serinus_contracts.reference import Reference
+from serinus_server import app
+from serinus_server.artifacts import load_contract
+from serinus_server.asgi import Application, Verb
+from serinus_server.doors import OnlineStore
+from serinus_server.instances import Instances
+from serinus_server.log import make_sink
+from serinus_server.log_lines import line_encoder
+from serinus_server.metrics import Exposition, ModelMetrics
+from serinus_server.model import Model
+from serinus_server.online import make_store
+from serinus_server.prediction_log import PredictionLog
+from serinus_server.protocols.v1 import V1
+from serinus_server.runtime import Graph
+from serinus_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What can be made off the event loop: the checked contract, its graph, the newest accuracy."""
+
+    contract: ModelContract
+    graph: Graph
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """What has to be closed at the end."""
+
+    model: Model
+    log: PredictionLog
+    store: OnlineStore | None
+
+
+def load(settings: Settings) -> Loaded:
+    """Read and check the artifact, load the graph. Raises ArtifactError or ContractError."""
+    contract = load_contract(settings.model_dir)
+    accuracy = None
+    if REFERENCE_FILE in contract.files:
+        reference = msgspec.json.decode((settings.model_dir / REFERENCE_FILE).read_bytes(), type=Reference)
+        accuracy = reference.metrics.get("accuracy")
+    return Loaded(contract, Graph(settings.model_dir, contract), accuracy)
+
+
+def wire(settings: Settings, loaded: Loaded, application: Application) -> Served:
+    """Put the model behind the application. Call inside the event loop, then start the log.
+
+    Raises ContractError or ValueError when the store, the sink or the plan cannot be used.
+    """
+    contract = loaded.contract
+    name = settings.model_name or contract.model
+    version = settings.model_version or contract.revision
+    store = None
+    if settings.online_store and contract.plan and contract.plan.views:
+        store = make_store(settings.online_store, contract.plan, settings.feature_budget_ms / 1000)
+    log = PredictionLog(
+        make_sink(settings.log_sink), settings.log_buffer, encode=line_encoder(contract, name)
+    )
+    metrics = ModelMetrics(contract, name, version, loaded.accuracy)
+    metrics.logged = lambda: log.logged
+    metrics.dropped = lambda: log.dropped
+    exposition = Exposition()
+    exposition.add(metrics)
+    model = Model(
+        contract,
+        name,
+        version,
+        run=loaded.graph.run,
+        instances=Instances(contract, store, refuse_unknown=settings.unknown_entity == "refuse"),
+        metrics=metrics,
+        offer=log.offer,
+    )
+    management = app.create(model, exposition, lambda: application.draining, settings.max_rows)
+    application.serve(routes(model, settings.max_rows), management, metrics, contract.revision)
+    return Served(model, log, store)
+
+
+def routes(model: Model, max_rows: int) -> dict[str, Verb]:
+    """Return the hot paths of a model by path."""
+    return {f"/v1/models/{model.name}:predict": V1(model, max_rows)}
