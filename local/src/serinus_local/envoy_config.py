@@ -15,8 +15,9 @@ SLOTS = (0, 1)
 ROUTES = "serinus"
 _TYPE = "type.googleapis.com/"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-# Below the servers' keep-alive, so that Envoy never reuses a connection that the server is closing.
-_UPSTREAM_IDLE = "2s"
+# Well below the servers' keep-alive (SERINUS_KEEP_ALIVE_SECONDS), so that Envoy never reuses a connection
+# that the server is closing.
+_UPSTREAM_IDLE = "600s"
 
 
 @dataclass(frozen=True)

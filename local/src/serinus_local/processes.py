@@ -124,6 +124,19 @@ class Processes:
         self._children.remove(child)
         return child.stop(grace)
 
+    def finish(self, child: Child, deadline: float) -> int:
+        """Wait until a child that has an end of its own ends, and forget it. Return its exit code.
+
+        Raises LocalError after `deadline` seconds; it is then ended.
+        """
+        try:
+            code = child.process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            self.stop(child, grace=1.0)
+            raise LocalError(f"{child.name} did not end within {deadline:.0f} s; see {child.log}") from None
+        self._children.remove(child)
+        return code
+
     def check(self) -> None:
         """Raise LocalError when a child ended that nobody stopped."""
         for child in self._children:
