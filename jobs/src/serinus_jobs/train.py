@@ -23,16 +23,9 @@ from serinus_jobs.artifact_folder import write
 from serinus_jobs.errors import JobError
 from serinus_jobs.progress import Steps
 from serinus_jobs.project import ModelProject, load_model
+from serinus_jobs.run_tags import CHECK_FILE, CHECK_PATH, KIND, SINCE, TRAINED_TO, UNTIL
 from serinus_jobs.settings import Settings
 
-# Beside the artifact, for `register`: the holdout's rows and the pipeline's own answers to them.
-CHECK_PATH = "checks"
-CHECK_FILE = "holdout.npz"
-# Tags of a run that only the jobs themselves read.
-SINCE = "serinus.since"
-UNTIL = "serinus.until"
-TRAINED_TO = "serinus.trained_to"
-KIND = "serinus.kind"
 _IMPORTANCE_ROWS = 1_000
 _IMPORTANCE_REPEATS = 3
 
@@ -262,13 +255,14 @@ def command(
     result = run(
         model_dir,
         Settings.from_environment(),
-        since=_in_utc(since),
-        until=_in_utc(until),
+        since=in_utc(since),
+        until=in_utc(until),
         estimator=estimator,
         trials=trials,
     )
     print(result.run_id)
 
 
-def _in_utc(when: datetime | None) -> datetime | None:
+def in_utc(when: datetime | None) -> datetime | None:
+    """Return a time of the command line with its zone: without one it is UTC."""
     return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

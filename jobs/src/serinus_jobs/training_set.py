@@ -27,8 +27,8 @@ MOST_UNUSABLE = 0.2
 @dataclass(frozen=True)
 class TrainingSet:
     """Rows in a fixed order. `matrix` is [rows, inputs] of float64, `target` the index of each row's
-    label in label.classes, `times` the label times (datetime64[ns], UTC) or None. `frame` holds the raw
-    feature columns of the same rows. `unlabelled` and `unusable` count the rows left out."""
+    label in label.classes, `times` the label times (datetime64[ns], UTC) or None. `frame` holds the same
+    rows as they were read, all columns. `unlabelled` and `unusable` count the rows left out."""
 
     inputs: tuple[Input, ...]
     plan: OnlinePlan | None
@@ -89,7 +89,7 @@ def load(
         matrix=matrix,
         target=target,
         times=times,
-        frame=frame.loc[usable, [name for name in names if name in frame]].reset_index(drop=True),
+        frame=frame[usable].reset_index(drop=True),
         unlabelled=unlabelled,
         unusable=len(encoded.faults),
         digest=_digest(names, matrix, target, times),

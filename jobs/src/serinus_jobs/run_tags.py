@@ -1,0 +1,11 @@
+"""Tags of a training run that only the jobs read. What other rooms read is in serinus_contracts."""
+
+KIND = "serinus.kind"  # train
+SINCE = "serinus.since"  # ISO time or empty: labels before it were left out
+UNTIL = "serinus.until"  # ISO time or empty: labels from it on were left out
+TRAINED_TO = "serinus.trained_to"  # the newest label time that the model was fitted to, UTC
+EVALUATED_AGAINST = "serinus.evaluated_against"  # digest of the champion at evaluation, or empty
+
+# Beside the artifact: the holdout's rows and the pipeline's own answers, for `register` to compare again.
+CHECK_PATH = "checks"
+CHECK_FILE = "holdout.npz"
