@@ -149,7 +149,8 @@ def _joined(
     for read in reads:
         opened.register(sql.LABELS, entities.keyed(rows, [label for _, label in read.keys], time))
         query = sql.point_in_time(read, start, end, as_known=as_known)
-        features = engine.table(opened, query, f"feature view {read.source.view}")
+        by = ", ".join(label for _, label in read.keys)
+        features = engine.table(opened, query, f"feature view {read.source.view}, joined by {by}")
         opened.unregister(sql.LABELS)
         for name in features.column_names:
             answer = answer.append_column(name, features.column(name))

@@ -31,11 +31,11 @@ def connection(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
             "temp_directory": scratch,
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",
-            "TimeZone": "UTC",
         }
         if limits.threads:
             options["threads"] = str(limits.threads)
         with duckdb.connect(":memory:", config=options) as opened:
+            opened.execute("SET TimeZone = 'UTC'")
             yield opened
 
 

@@ -54,16 +54,21 @@ def keyed(rows: pa.Table, keys: list[str], time: str) -> pa.Table:
         raise JobError(
             f"label rows: no column {missing[0]!r} to join by; there are {', '.join(rows.column_names)}"
         )
-    moments = rows.column(time)
-    if moments.null_count:
-        raise JobError(f"label rows: {moments.null_count} have no {time!r}; drop or fill them")
     narrow = rows.select(keys)
     narrow = narrow.append_column(ROW, pa.array(np.arange(rows.num_rows)))
-    return narrow.append_column(AT, moments.cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()))
+    return narrow.append_column(AT, _nanoseconds(rows, time))
 
 
 def span(rows: pa.Table, time: str) -> tuple[datetime, datetime]:
-    """Return bounds of the label times, widened to whole microseconds."""
-    bounds = pc.min_max(rows.column(time).cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())).as_py()
+    """Return bounds of the label times, widened to whole microseconds. Raises JobError for rows
+    without a time."""
+    missing = rows.column(time).null_count
+    if missing:
+        raise JobError(f"label rows: {missing} have no {time!r}; drop or fill them")
+    bounds = pc.min_max(_nanoseconds(rows, time)).as_py()
     low, high = bounds["min"] // 1000, -(-bounds["max"] // 1000)
     return _EPOCH + timedelta(microseconds=low), _EPOCH + timedelta(microseconds=high)
+
+
+def _nanoseconds(rows: pa.Table, time: str) -> pa.ChunkedArray:
+    return rows.column(time).cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())

@@ -12,14 +12,13 @@ from serinus_jobs.errors import JobError
 
 LABELS = "serinus_labels"
 ROW, AT = "serinus_row", "serinus_at"
-# How a stored time becomes nanoseconds, by DuckDB's name of the column's type.
-_NANOSECONDS = {
-    "TIMESTAMP WITH TIME ZONE": "epoch_us({}) * 1000",
-    "TIMESTAMP": "epoch_us({}) * 1000",
-    "TIMESTAMP_S": "epoch_us({}::TIMESTAMP) * 1000",
-    "TIMESTAMP_MS": "epoch_us({}::TIMESTAMP) * 1000",
-    "TIMESTAMP_NS": "epoch_ns({})",
-    "DATE": "epoch_us({}::TIMESTAMP) * 1000",
+# DuckDB's names of the types of a stored time, and the type of a literal to compare it with.
+_TIMES = {
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
+    "TIMESTAMPTZ_NS": "TIMESTAMPTZ_NS",
+    "TIMESTAMP": "TIMESTAMP",
+    "TIMESTAMP_NS": "TIMESTAMP_NS",
+    "DATE": "TIMESTAMP",
 }
 
 
@@ -37,13 +36,9 @@ class Source:
     types: Mapping[str, str]
 
     def nanoseconds(self, column: str) -> str:
-        """Return the SQL expression of a time column in nanoseconds. Raises JobError for other types."""
-        template = _NANOSECONDS.get(self.column_type(column))
-        if template is None:
-            raise JobError(
-                f"feature view {self.view}: column {column!r} is {self.types[column]}, not a timestamp"
-            )
-        return template.format(quoted(column))
+        """Return the SQL expression of a time column in nanoseconds."""
+        self._literal_type(column)
+        return f"epoch_ns({quoted(column)})"
 
     def column_type(self, column: str) -> str:
         """Return the type of a column. Raises JobError when the files do not have it."""
@@ -57,15 +52,22 @@ class Source:
     def within(self, start: datetime | None, end: datetime | None) -> str:
         """Return the condition that an event lies in [start, end], in the column's own type, so that
         whole files and row groups outside are skipped."""
-        naive = self.column_type(self.time) != "TIMESTAMP WITH TIME ZONE"
+        kind = self._literal_type(self.time)
         bounds = []
         for sign, bound in ((">=", start), ("<=", end)):
             if bound is not None:
                 moment = bound.astimezone(UTC)
-                text = moment.replace(tzinfo=None).isoformat(" ") if naive else moment.isoformat(" ")
-                kind = "TIMESTAMP" if naive else "TIMESTAMPTZ"
-                bounds.append(f"{quoted(self.time)} {sign} {kind} '{text}'")
+                text = (moment if "TZ" in kind else moment.replace(tzinfo=None)).isoformat(" ")
+                bounds.append(f"{quoted(self.time)} {sign} {literal(text)}::{kind}")
         return " AND ".join(bounds) or "TRUE"
+
+    def _literal_type(self, column: str) -> str:
+        kind = _TIMES.get(self.column_type(column))
+        if kind is None:
+            raise JobError(
+                f"feature view {self.view}: column {column!r} is {self.types[column]}, not a timestamp"
+            )
+        return kind
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,353 @@
+"""Our point-in-time join gives Feast's own answer, and nothing from the future."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from feast import FeatureService, FeatureStore
+from tests.support.feast_repo import (
+    FEASTS,
+    FEATURES,
+    HOUR,
+    ORIGIN,
+    OURS,
+    entity,
+    open_store,
+    random_history,
+    random_labels,
+    view,
+)
+
+from serinus_jobs.errors import JobError
+
+# Between two grid points, on one, never: what lies on the edge of a ttl is drawn often.
+TTLS = (timedelta(hours=6), timedelta(hours=5, minutes=30), None)
+
+
+def refs(*names: str) -> list[str]:
+    return [f"{name}:{name}_{feature}" for name in names for feature in FEATURES]
+
+
+def normal(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the labels' order, columns by name, every kind of null as None."""
+    frame = frame.sort_values("row", ignore_index=True)
+    frame = frame[sorted(frame.columns)].astype(object)
+    return frame.where(frame.notna(), None)
+
+
+class Pair:
+    """The same repository under Feast's offline store and under ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        customer, shop = entity("customer"), entity("shop")
+        self.views = [
+            view("a", folder / "a.parquet", TTLS[0], customer),
+            view("b", folder / "b.parquet", TTLS[1], customer),
+            view("c", folder / "c.parquet", TTLS[2], shop, mapping={"raw": "c_amount"}),
+        ]
+        objects = [customer, shop, *self.views]
+        self.ours = open_store(folder / "ours", OURS, objects)
+        off = {**OURS, "filter_by_created_timestamp": False}
+        self.ours_unfiltered = open_store(folder / "off", off, objects)
+        self.feasts = open_store(folder / "feasts", FEASTS, objects)
+
+    def write(self, rng: np.random.Generator, rows: int = 120, keys: int = 4) -> None:
+        for name, key in (("a", "customer_id"), ("b", "customer_id"), ("c", "shop_id")):
+            frame = random_history(rng, name, rows, keys, key)
+            if name == "c":
+                frame = frame.rename(columns={"c_amount": "raw"})
+            frame.to_parquet(self.folder / f"{name}.parquet", index=False)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("pair")
+    for name in "abc":
+        (folder / f"{name}.parquet").touch()
+    return Pair(folder)
+
+
+@pytest.mark.parametrize("as_known", [True, False], ids=["created counts", "created ignored"])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_answer_is_feasts_own(pair: Pair, seed: int, as_known: bool):
+    rng = np.random.default_rng(seed)
+    pair.write(rng)
+    labels = random_labels(rng, 150, 4, "customer_id", "shop_id")
+    full = bool(seed % 2)
+    ours = (pair.ours if as_known else pair.ours_unfiltered).get_historical_features(
+        labels, refs("a", "b", "c"), full_feature_names=full
+    )
+    theirs = pair.feasts.get_historical_features(
+        labels, refs("a", "b", "c"), full_feature_names=full, filter_by_created_timestamp=as_known
+    )
+    expected, actual = normal(theirs.to_df()), normal(ours.to_df())
+    assert actual.notna().mean().min() < 1, "the draw has nulls"
+    pd.testing.assert_frame_equal(actual, expected, check_dtype=False)
+
+
+def test_the_filter_by_creation_changes_the_answer_of_the_draws_above(pair: Pair):
+    rng = np.random.default_rng(0)
+    pair.write(rng)
+    labels = random_labels(rng, 150, 4, "customer_id", "shop_id")
+    answers = [
+        normal(store.get_historical_features(labels, refs("a")).to_df())
+        for store in (pair.ours, pair.ours_unfiltered)
+    ]
+    assert not answers[0].equals(answers[1])
+
+
+@pytest.mark.parametrize("form", ["pandas", "arrow", "sql", "naive times", "nanoseconds", "other zone"])
+def test_every_form_of_label_rows_gives_the_same_answer(pair: Pair, form: str):
+    rng = np.random.default_rng(3)
+    pair.write(rng)
+    labels = random_labels(rng, 80, 4, "customer_id")
+    expected = normal(pair.ours.get_historical_features(labels, refs("a")).to_df())
+    labels.to_parquet(pair.folder / "labels.parquet", index=False)
+    moments = labels["event_timestamp"]
+    given = {
+        "pandas": labels,
+        "arrow": pa.Table.from_pandas(labels, preserve_index=False),
+        "sql": f"SELECT * FROM read_parquet('{pair.folder}/labels.parquet')",
+        "naive times": labels.assign(event_timestamp=moments.dt.tz_localize(None)),
+        "nanoseconds": labels.assign(event_timestamp=moments.dt.as_unit("ns")),
+        "other zone": labels.assign(event_timestamp=moments.dt.tz_convert("Asia/Tokyo")),
+    }[form]
+    actual = normal(pair.ours.get_historical_features(given, refs("a")).to_df())
+    pd.testing.assert_frame_equal(
+        actual.drop(columns="event_timestamp"), expected.drop(columns="event_timestamp")
+    )
+    assert list(pd.to_datetime(actual["event_timestamp"], utc=True)) == list(expected["event_timestamp"])
+
+
+def test_rows_keep_their_order_their_columns_and_their_types(pair: Pair):
+    rng = np.random.default_rng(5)
+    pair.write(rng)
+    labels = random_labels(rng, 300, 4, "customer_id").sample(frac=1, random_state=1)
+    labels["label"] = np.where(labels["row"] % 2, "yes", "no")
+    answer = pair.ours.get_historical_features(labels, refs("a")).to_arrow()
+    assert answer.column("row").to_pylist() == labels["row"].tolist()
+    assert answer.column("label").to_pylist() == labels["label"].tolist()
+    assert answer.schema.field("a_visits").type == pa.int64(), "an integer with nulls stays an integer"
+    assert answer.column("a_visits").null_count > 0
+
+
+def test_join_key_maps_join_one_view_twice(pair: Pair):
+    rng = np.random.default_rng(6)
+    pair.write(rng)
+    labels = random_labels(rng, 60, 4, "sender", "receiver")
+    store = pair.ours
+    source = store.get_feature_view("a")
+    service = FeatureService(
+        name="both",
+        features=[
+            source.with_name("from").with_join_key_map({"customer_id": "sender"})[["a_visits"]],
+            source.with_name("to").with_join_key_map({"customer_id": "receiver"})[["a_visits"]],
+        ],
+    )
+    store.apply([service])
+    both = store.get_historical_features(labels, service, full_feature_names=True).to_df()
+    for prefix, column in (("from", "sender"), ("to", "receiver")):
+        alone = store.get_historical_features(
+            labels[["row", "event_timestamp", column]].rename(columns={column: "customer_id"}), ["a:a_visits"]
+        ).to_df()
+        assert both[f"{prefix}__a_visits"].equals(alone["a_visits"])
+
+
+def plant(pair: Pair, rows: list[tuple[int, timedelta, timedelta, float]]) -> None:
+    """Write view a: (customer, event, creation, amount) with times after the origin."""
+    pd.DataFrame(
+        {
+            "customer_id": [row[0] for row in rows],
+            "event_timestamp": [ORIGIN + row[1] for row in rows],
+            "created_timestamp": [ORIGIN + row[2] for row in rows],
+            "a_amount": [row[3] for row in rows],
+            "a_visits": pd.array([1] * len(rows), dtype="Int64"),
+            "a_city": "Bern",
+        }
+    ).to_parquet(pair.folder / "a.parquet", index=False)
+
+
+def amounts(store: FeatureStore, at: list[timedelta], customer: int = 1) -> list[float | None]:
+    labels = pd.DataFrame(
+        {"customer_id": customer, "event_timestamp": [ORIGIN + each for each in at], "row": range(len(at))}
+    )
+    return store.get_historical_features(labels, ["a:a_amount"]).to_arrow().column("a_amount").to_pylist()
+
+
+SECOND = timedelta(seconds=1)
+MICRO = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "at", "expected"),
+    [
+        pytest.param([(1, HOUR, HOUR, 5.0)], HOUR, 5.0, id="an event at the very moment counts"),
+        pytest.param([(1, HOUR, HOUR, 5.0)], HOUR - MICRO, None, id="a microsecond before it does not"),
+        pytest.param([(1, HOUR, HOUR, 5.0)], 7 * HOUR, 5.0, id="the ttl's end is included"),
+        pytest.param([(1, HOUR, HOUR, 5.0)], 7 * HOUR + MICRO, None, id="beyond ttl is missing"),
+        pytest.param([(1, HOUR, HOUR, 5.0)], 5 * HOUR, 5.0, id="within ttl"),
+        pytest.param([(2, HOUR, HOUR, 5.0)], HOUR, None, id="another customer's row"),
+        pytest.param(
+            [(1, HOUR, HOUR, 5.0), (1, HOUR, 2 * HOUR, 6.0)], 2 * HOUR, 6.0, id="the later created wins a tie"
+        ),
+        pytest.param(
+            [(1, HOUR, HOUR, 5.0), (1, HOUR, 2 * HOUR, 6.0)],
+            2 * HOUR - MICRO,
+            5.0,
+            id="a correction counts from its creation",
+        ),
+        pytest.param(
+            [(1, HOUR, HOUR, 5.0), (1, 2 * HOUR, 4 * HOUR, 6.0)],
+            3 * HOUR,
+            5.0,
+            id="a late row does not leak into the past",
+        ),
+        pytest.param(
+            [(1, HOUR, HOUR, 5.0), (1, 2 * HOUR, 4 * HOUR, 6.0)],
+            4 * HOUR,
+            6.0,
+            id="a late row counts once here",
+        ),
+        pytest.param(
+            [(1, 2 * HOUR, 2 * HOUR, 6.0), (1, HOUR, 4 * HOUR, 5.0)],
+            5 * HOUR,
+            6.0,
+            id="a late row never replaces a newer event",
+        ),
+        pytest.param(
+            [(1, 2 * HOUR, 5 * HOUR, 6.0), (1, HOUR, 5 * HOUR, 5.0)],
+            5 * HOUR,
+            6.0,
+            id="of two that arrive together the newer event",
+        ),
+        pytest.param(
+            [(1, timedelta(0), timedelta(0), 5.0), (1, HOUR, 9 * HOUR, 6.0)],
+            6 * HOUR + MICRO,
+            None,
+            id="an expired row is not revived by one still unknown",
+        ),
+    ],
+)
+def test_one_row_at_a_time(pair: Pair, rows: list, at: timedelta, expected: float | None):
+    plant(pair, rows)
+    assert amounts(pair.ours, [at]) == [expected]
+
+
+TRAP = -777.0
+
+
+def trapped(answer: list[float | None]) -> int:
+    """Return how many values were planted after the label they stand beside."""
+    return sum(value == TRAP for value in answer)
+
+
+@pytest.mark.parametrize("trap", ["event one second later", "event before, created one second later"])
+def test_a_value_planted_one_second_after_each_label_never_appears(pair: Pair, trap: str):
+    rng = np.random.default_rng(11)
+    pair.write(rng, rows=200)
+    history = pd.read_parquet(pair.folder / "a.parquet")
+    # Labels far enough apart that a trap has expired (ttl 6 hours) before the next label.
+    at = [timedelta(hours=8 * i, minutes=17) for i in range(40)]
+    traps = pd.DataFrame(
+        {
+            "customer_id": 1,
+            "event_timestamp": [ORIGIN + each + (SECOND if "event one" in trap else -SECOND) for each in at],
+            "created_timestamp": [ORIGIN + each + SECOND for each in at],
+            "a_amount": TRAP,
+            "a_visits": pd.array([0] * len(at), dtype="Int64"),
+            "a_city": "trap",
+        }
+    )
+    pd.concat([history, traps]).to_parquet(pair.folder / "a.parquet", index=False)
+    assert trapped(amounts(pair.ours, at)) == 0
+    # The same check finds every trap where it may be found: a second later, and in a join that looks
+    # at the event alone, which is what Feast does by default.
+    assert trapped(amounts(pair.ours, [each + SECOND for each in at])) == len(at)
+    if "created" in trap:
+        assert trapped(amounts(pair.ours_unfiltered, at)) == len(at)
+    broken = duckdb.sql(
+        f"""SELECT h.a_amount FROM (SELECT unnest({[str(ORIGIN + each) for each in at]})::TIMESTAMPTZ t) l
+        ASOF JOIN (FROM read_parquet('{pair.folder}/a.parquet') WHERE customer_id = 1) h
+        ON l.t + INTERVAL 2 SECOND >= h.event_timestamp"""
+    ).fetchall()
+    assert trapped([row[0] for row in broken]) == len(at)
+
+
+def test_sources_of_any_time_unit_and_files_with_other_columns(pair: Pair, tmp_path: Path):
+    customer = entity("customer")
+    for i, unit in enumerate(("s", "ms", "us", "ns")):
+        moments = pd.DatetimeIndex([ORIGIN + (i + 1) * HOUR]).as_unit(unit)
+        frame = pd.DataFrame(
+            {
+                "customer_id": [i],
+                "event_timestamp": moments if i % 2 else moments.tz_localize(None),
+                "created_timestamp": moments,
+                "a_amount": [float(i)],
+                "a_visits": [i],
+                "a_city": ["Bern"],
+            }
+        )
+        if i:
+            frame = frame[list(reversed(frame.columns))]
+        folder = tmp_path / f"day=2026-03-0{i + 1}"
+        folder.mkdir()
+        frame.drop(columns=[] if i else ["a_city"]).to_parquet(folder / "part-0.parquet", index=False)
+    objects = [customer, view("a", tmp_path / "day=*" / "part-*.parquet", TTLS[0], customer)]
+    store = open_store(tmp_path / "store", OURS, objects)
+    labels = pd.DataFrame(
+        {"customer_id": range(4), "event_timestamp": [ORIGIN + (i + 1) * HOUR for i in range(4)]}
+    )
+    answer = store.get_historical_features(labels, refs("a")).to_arrow().to_pydict()
+    assert answer["a_amount"] == [0.0, 1.0, 2.0, 3.0]
+    assert answer["a_city"] == [None, "Bern", "Bern", "Bern"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="customer_id"), "no column 'customer_id'"),
+        (lambda frame: frame.drop(columns="event_timestamp"), "need a timestamp column"),
+        (
+            lambda frame: frame.assign(
+                event_timestamp=pd.Series([pd.NaT] * len(frame), dtype="datetime64[us, UTC]")
+            ),
+            "have no 'event_timestamp'",
+        ),
+        (lambda frame: frame.assign(a_amount=1.0), "'a_amount' has the name of a feature"),
+        (lambda frame: frame.head(0), "there are none"),
+        (
+            lambda frame: frame.assign(customer_id="x"),
+            "feature view a, joined by customer_id: .*BIGINT and VARCHAR",
+        ),
+    ],
+)
+def test_label_rows_that_cannot_be_joined_are_refused_by_name(pair: Pair, change, message: str):
+    plant(pair, [(1, HOUR, HOUR, 5.0)])
+    labels = pd.DataFrame({"customer_id": [1, 2], "event_timestamp": [ORIGIN, ORIGIN + HOUR]})
+    labels["event_timestamp"] = pd.DatetimeIndex(labels["event_timestamp"]).as_unit("us")
+    with pytest.raises(JobError, match=message):
+        pair.ours.get_historical_features(pa.Table.from_pandas(change(labels)), ["a:a_amount"]).to_arrow()
+
+
+def test_tables_that_cannot_be_read_are_named(tmp_path: Path):
+    customer = entity("customer")
+    store = open_store(tmp_path, OURS, [customer, view("a", tmp_path / "none-*.parquet", None, customer)])
+    labels = pd.DataFrame({"customer_id": [1], "event_timestamp": [ORIGIN]})
+    with pytest.raises(JobError, match=r"feature view a: cannot read .*none-\*"):
+        store.get_historical_features(labels, ["a:a_amount"]).to_arrow()
+    frame = pd.DataFrame(
+        {"customer_id": [1], "event_timestamp": ["yesterday"], "created_timestamp": [ORIGIN]}
+    )
+    frame.to_parquet(tmp_path / "none-1.parquet")
+    with pytest.raises(JobError, match="'event_timestamp' is VARCHAR"):
+        store.get_historical_features(labels, ["a:a_amount"]).to_arrow()
+    frame.assign(event_timestamp=[ORIGIN]).to_parquet(tmp_path / "none-1.parquet")
+    with pytest.raises(JobError, match="no column 'a_amount' in"):
+        store.get_historical_features(labels, ["a:a_amount"]).to_arrow()
+    with pytest.raises(JobError, match="range of dates"):
+        store.get_historical_features(features=["a:a_amount"], start_date=ORIGIN, end_date=ORIGIN + HOUR)
