@@ -198,17 +198,6 @@ def decide(comparisons: Sequence[Comparison], rate: float, enough: bool = True) 
     ]
 
 
-def smallest_visible(threshold: float, n: float, m: float, level: float) -> float:
-    """Return the smallest observed KS distance that windows of this size would call drift at `level`."""
-    low, high = threshold, 1.0
-    if ks_relevance(high - threshold, n, m) >= level:
-        return 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if ks_relevance(middle - threshold, n, m) < level else (middle, high)
-    return high
-
-
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 

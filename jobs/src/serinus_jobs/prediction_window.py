@@ -24,7 +24,8 @@ _TYPES = {
     "list<string>": pa.list_(pa.string()),
 }
 LOG_SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in LOG_COLUMNS])
-_LONGEST_DAYS = 3700
+_LONGEST = 3700 * 86400.0
+_LATEST = 1e11
 
 
 def read_window(
@@ -36,7 +37,9 @@ def read_window(
     JobError for an empty window and for a file that cannot be read.
     """
     if not start < end:
-        raise JobError(f"the window is empty: start {start:g} is not before end {end:g} (Unix seconds)")
+        raise JobError(f"the window is empty: start {start:.0f} is not before end {end:.0f} (Unix seconds)")
+    if start < 0 or end > _LATEST or end - start > _LONGEST:
+        raise JobError(f"the window {start:.0f} to {end:.0f} is too long or out of range; write Unix seconds")
     wanted = list(dict.fromkeys([*columns, "at", "revision", "prediction_id"]))
     parts = [LOG_SCHEMA.empty_table().select(wanted)]
     for path in _files(log, start, end, revision):
@@ -50,8 +53,6 @@ def read_window(
 
 def _files(log: Path, start: float, end: float, revision: str | None) -> Iterator[Path]:
     first, last = datetime.fromtimestamp(start, UTC).date(), datetime.fromtimestamp(end, UTC).date()
-    if (last - first).days > _LONGEST_DAYS:
-        raise JobError(f"the window spans {(last - first).days} days; are start and end Unix seconds?")
     for offset in range((last - first).days + 1):
         day = log / f"day={first + timedelta(days=offset)}"
         yield from sorted(day.glob(f"revision={revision or '*'}/*.parquet"))
