@@ -168,14 +168,16 @@ class RedisConnection:
         return replies
 
     async def _first_connection(self) -> _Wire:
-        # Only the very first request waits for the connection, within its budget.
+        # Only requests before the first try has ended wait for a connection, within their budget.
         if self._closed:
             raise RedisUnavailable("closed")
         if self._first_try is None:
             self._first_try = asyncio.Event()
             self._mend()
+        if not self._first_try.is_set():
             try:
-                await asyncio.wait_for(self._first_try.wait(), self._budget)
+                async with asyncio.timeout(self._budget):
+                    await self._first_try.wait()
             except TimeoutError:
                 raise RedisUnavailable(f"{self._address}: not connected within the budget") from None
         if self._wire is None:

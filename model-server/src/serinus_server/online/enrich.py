@@ -2,14 +2,13 @@
 nulls left out, so that the row encoder fills the declared defaults and marks them."""
 
 import math
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from serinus_contracts.artifact import Input, ModelContract
 from serinus_contracts.encoding import RowEncoder
 from serinus_contracts.errors import ContractError
-from serinus_contracts.expressions import compiled, names
+from serinus_contracts.expressions import names, typed
 from serinus_contracts.plan import OnDemand
 from serinus_server.doors import FeatureRow
 from serinus_server.online.rows import check_plan
@@ -22,7 +21,6 @@ _FITS = {
     "bool": {"BOOL"},
     "string": {"STRING"},
 }
-_single = struct.Struct("<f")
 
 
 class Enricher:
@@ -47,7 +45,7 @@ class Enricher:
         # What is both an input and an operand is checked before it is computed with.
         self._checks = {name: RowEncoder((inputs[name],)) for name in self._from_request & set(plan.request)}
         self._computed = tuple(
-            (each.name, names(each.expression), compiled(each.expression), _typed(each), each.name in inputs)
+            (each.name, names(each.expression), typed(each.expression, each.value_type), each.name in inputs)
             for each in plan.on_demand
         )
         self._forbidden = (set(stored) | set(computed)) - self._from_request - self._operands
@@ -93,9 +91,9 @@ class Enricher:
 
     def _compute(self, operands: Mapping[str, Any], row: dict[str, Any]) -> None:
         known = dict(operands)
-        for name, reads, evaluate, convert, is_input in self._computed:
+        for name, reads, evaluate, is_input in self._computed:
             try:
-                value = convert(evaluate(*[known.get(read) for read in reads]))
+                value = evaluate(*[known.get(read) for read in reads])
             except (TypeError, ValueError, OverflowError):
                 raise ContractError(f"{name}: cannot be computed from {', '.join(reads)}") from None
             known[name] = value
@@ -134,16 +132,3 @@ def _check_operand(name: str, value: Any) -> None:
         raise ContractError(f"{name}: must be a number")
     if not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
         raise ContractError(f"{name}: must be finite and within 2^53")
-
-
-def _typed(each: OnDemand) -> Callable[[Any], Any]:
-    """Return the conversion to the declared type, as the store's own on-demand view makes it."""
-    if each.value_type == "DOUBLE":
-        return lambda value: None if value is None else float(value)
-    if each.value_type == "FLOAT":
-        return lambda value: None if value is None else _single.unpack(_single.pack(value))[0]
-    if each.value_type in ("INT32", "INT64"):
-        return lambda value: None if value is None else int(value)
-    if each.value_type == "BOOL":
-        return lambda value: None if value is None else bool(value)
-    return lambda value: value

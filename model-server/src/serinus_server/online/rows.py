@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from serinus_contracts.errors import ContractError
-from serinus_contracts.expressions import compiled, names
+from serinus_contracts.expressions import names, typed
 from serinus_contracts.plan import OnlinePlan, PlanView
 from serinus_server.doors import FeatureRow
 from serinus_server.online.decode import SCALAR_TYPES, DecodeError, decode_timestamp, decode_value
@@ -28,7 +28,7 @@ def check_plan(plan: OnlinePlan) -> None:
             seen.add(feature.name)
     known = seen | set(plan.request)
     for computed in plan.on_demand:
-        compiled(computed.expression)
+        typed(computed.expression, computed.value_type)
         unknown = [name for name in names(computed.expression) if name not in known]
         if unknown:
             raise ContractError(

@@ -95,9 +95,14 @@ class SqliteStore:
         self._thread.shutdown(wait=False)
 
 
-def _seconds(text: str | None) -> float:
-    """Return Unix seconds of a stored event time, which is UTC unless it says otherwise."""
-    if not text:
+def _seconds(stored: float | str | None) -> float:
+    """Return the Unix seconds of a stored event time.
+
+    The store drops the zone (UTC) and lets Python turn the moment into a number as if it were local
+    time. Undone here the same way: right wherever writer and reader share a time zone, as they do on
+    one machine. As text it is UTC unless it says otherwise.
+    """
+    if not stored:
         return 0.0
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else datetime.fromtimestamp(stored)  # noqa: DTZ006  as the store reads it
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
