@@ -107,7 +107,8 @@ async def _load_and_serve(
 
     try:
         loaded = await asyncio.to_thread(wiring.load, settings)
-        served = wiring.wire(settings, loaded, application)
+        store, sink = wiring.make_doors(settings, loaded.contract)
+        served = wiring.wire(settings, loaded, application, store, sink)
     except (ArtifactError, ContractError, ValueError) as error:
         return _refuse(f"{settings.model_dir}: {error}")
     await served.log.start()

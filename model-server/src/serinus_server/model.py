@@ -61,6 +61,7 @@ class Model:
         self.name = name
         self.version = version
         self.metrics = metrics
+        self.entity_keys = instances.keys
         self._run = run
         self._instances = instances
         self._offer = offer

@@ -9,7 +9,7 @@ from serinus_contracts.reference import Reference
 from serinus_server import app
 from serinus_server.artifacts import load_contract
 from serinus_server.asgi import Application, Verb
-from serinus_server.doors import OnlineStore
+from serinus_server.doors import OnlineStore, PredictionSink
 from serinus_server.instances import Instances
 from serinus_server.log import make_sink
 from serinus_server.log_lines import line_encoder
@@ -17,7 +17,9 @@ from serinus_server.metrics import Exposition, ModelMetrics
 from serinus_server.model import Model
 from serinus_server.online import make_store
 from serinus_server.prediction_log import PredictionLog
+from serinus_server.protocols.native import Predict, PredictBatch
 from serinus_server.protocols.v1 import V1
+from serinus_server.protocols.v2 import V2
 from serinus_server.runtime import Graph
 from serinus_server.settings import Settings
 
@@ -50,20 +52,29 @@ def load(settings: Settings) -> Loaded:
     return Loaded(contract, Graph(settings.model_dir, contract), accuracy)
 
 
-def wire(settings: Settings, loaded: Loaded, application: Application) -> Served:
-    """Put the model behind the application. Call inside the event loop, then start the log.
+def make_doors(settings: Settings, contract: ModelContract) -> tuple[OnlineStore | None, PredictionSink]:
+    """Return the online store, where the model has one, and the prediction log's sink.
 
-    Raises ContractError or ValueError when the store, the sink or the plan cannot be used.
+    Raises ContractError or ValueError when the settings or the plan cannot be used.
     """
-    contract = loaded.contract
-    name = settings.model_name or contract.model
-    version = settings.model_version or contract.revision
     store = None
     if settings.online_store and contract.plan and contract.plan.views:
         store = make_store(settings.online_store, contract.plan, settings.feature_budget_ms / 1000)
-    log = PredictionLog(
-        make_sink(settings.log_sink), settings.log_buffer, encode=line_encoder(contract, name)
-    )
+    return store, make_sink(settings.log_sink)
+
+
+def wire(
+    settings: Settings,
+    loaded: Loaded,
+    application: Application,
+    store: OnlineStore | None,
+    sink: PredictionSink,
+) -> Served:
+    """Put the model behind the application. Call inside the event loop, then start the log."""
+    contract = loaded.contract
+    name = settings.model_name or contract.model
+    version = settings.model_version or contract.revision
+    log = PredictionLog(sink, settings.log_buffer, encode=line_encoder(contract, name))
     metrics = ModelMetrics(contract, name, version, loaded.accuracy)
     metrics.logged = lambda: log.logged
     metrics.dropped = lambda: log.dropped
@@ -85,4 +96,11 @@ def wire(settings: Settings, loaded: Loaded, application: Application) -> Served
 
 def routes(model: Model, max_rows: int) -> dict[str, Verb]:
     """Return the hot paths of a model by path."""
-    return {f"/v1/models/{model.name}:predict": V1(model, max_rows)}
+    v2 = V2(model, max_rows)
+    return {
+        f"/v1/models/{model.name}:predict": V1(model, max_rows),
+        f"/v2/models/{model.name}/infer": v2,
+        f"/v2/models/{model.name}/versions/{model.version}/infer": v2,
+        "/predict": Predict(model),
+        "/predict/batch": PredictBatch(model, max_rows),
+    }
