@@ -17,7 +17,7 @@ POINTS = 25
 # Ratios beyond the tolerance, log-spaced: what a canary that is 15 % to 60 times worse would do.
 GRID = tuple(1.15 * (60 / 1.15) ** (k / (POINTS - 1)) for k in range(POINTS))
 # Odds ratios of a split or of predicted classes: such counts are large, so small shifts are visible.
-ODDS_GRID = tuple(1.1 * (30 / 1.1) ** (k / 8) for k in range(9))
+ODDS_GRID = tuple(1.1 * (20 / 1.1) ** (k / 11) for k in range(12))
 # A share relative to its ceiling. The first point is "never": most canaries show no fault at all.
 CEILING_GRID = (0.0, 0.0, *(0.85 * (1 / 60 / 0.85) ** (k / 10) for k in range(11)))
 LOG_LARGEST = 700.0

@@ -118,6 +118,8 @@ def parse_policy(text: str, source: str = "policy") -> Policy:
         mark = error.problem_mark or error.context_mark
         place = f" line {mark.line + 1}" if mark else ""
         raise PolicyError(f"{source}{place}: not YAML: {error.problem or error.context}") from None
+    except PolicyError:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyError(f"{source}: not YAML: {error}") from None
     if root is None:
@@ -159,8 +161,8 @@ def _contradictions(policy: Policy) -> list[tuple[str, str]]:
 
 def _located(message: str, root: yaml.Node, source: str) -> PolicyError:
     """Turn msgspec's "Expected `int` - at `$.steps[1]`" into a message with line and field."""
-    what, _, where = message.partition(" - at `$")
-    path = where.rstrip("`").lstrip(".")
+    what, _, where = message.partition(" - at `")
+    path = where.rpartition("$")[2].rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `(.+?)`", what)
     if unknown:
         known = ", ".join(Policy.__struct_fields__)
