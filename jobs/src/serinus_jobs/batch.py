@@ -84,7 +84,9 @@ def run(
         sink.publish()
     finally:
         sink.discard()
-    return BatchResult(rows, model.contract.revision, target, dict(sorted(counted.items())), dict(defaulted))
+    return BatchResult(
+        rows, model.contract.revision, sink.name, dict(sorted(counted.items())), dict(defaulted)
+    )
 
 
 def _answer(

@@ -106,6 +106,7 @@ class CsvSink:
     """Writes a CSV file beside its place and renames it there on `publish`."""
 
     def __init__(self, path: Path) -> None:
+        self.name = str(path)
         self._path = path
         self._temporary = path.with_name(f".{path.name}.part")
         self._file = self._temporary.open("w", encoding="utf-8", newline="")

@@ -94,6 +94,7 @@ class ParquetSink:
     """
 
     def __init__(self, path: Path) -> None:
+        self.name = str(path)
         self._path = path
         self._temporary = path.with_name(f".{path.name}.part")
         self._writer: pq.ParquetWriter | None = None

@@ -86,8 +86,8 @@ def _floats(cells: "pd.Series[Any]") -> "pd.Series[Any]":
 def _booleans(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if types.is_bool_dtype(cells.dtype):
         return cells.astype(pd.BooleanDtype())
-    texts = _texts(cells).str.lower().mask(_of_type(cells, bool), cells.astype(str).str.lower())
-    return texts.map(_BOOLEANS).astype(pd.BooleanDtype())
+    texts = cells.map(lambda cell: str(cell) if isinstance(cell, bool) else _text(cell), na_action="ignore")
+    return texts.astype(object).str.lower().map(_BOOLEANS).astype(pd.BooleanDtype())
 
 
 def _texts(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -98,5 +98,5 @@ def _checks(column: Column) -> list[pa.Check]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -46,6 +46,9 @@ class Source(Protocol):
 class Sink(Protocol):
     """A table that appears whole, by `publish`, or not at all."""
 
+    name: str
+    """How messages and results call it; holds no password."""
+
     def write(self, frame: pd.DataFrame) -> None:
         """Append rows, out of the readers' sight. The columns are the same at each call."""
         ...

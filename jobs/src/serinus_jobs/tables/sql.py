@@ -22,6 +22,10 @@ class SqlSource:
     def __init__(self, spec: str) -> None:
         self._url, self._what = _split(spec)
         self.name = f"{self._url.render_as_string(hide_password=True)}#{self._what}"
+        database = self._url.database
+        # SQLite would make an empty database of a name that is written wrong.
+        if self._url.get_backend_name() == "sqlite" and database and not Path(database).is_file():
+            raise JobError(f"{self.name}: there is no file {database}")
 
     def columns(self) -> tuple[str, ...]:
         """Return the columns of the table or query."""
@@ -80,6 +84,7 @@ class SqlSink:
         self._url, self._table = _split(spec)
         if self._table.lower().startswith(("select ", "with ")):
             raise JobError(f"{self._url.render_as_string(hide_password=True)}: a query cannot be written to")
+        self.name = f"{self._url.render_as_string(hide_password=True)}#{self._table}"
         self._folder = tempfile.TemporaryDirectory(prefix="serinus-sql-")
         self._spool_path = Path(self._folder.name) / "rows.parquet"
         self._spool = ParquetSink(self._spool_path)
@@ -92,7 +97,6 @@ class SqlSink:
         """Write a staging table and put it in the old one's place, or change nothing."""
         self._spool.publish()
         staging = f"{self._table}__staging"
-        name = f"{self._url.render_as_string(hide_password=True)}#{self._table}"
         try:
             with engine(self._url) as database, database.begin() as connection:
                 quote = database.dialect.identifier_preparer.quote
@@ -102,7 +106,7 @@ class SqlSink:
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quote(self._table)}")
                 connection.exec_driver_sql(f"ALTER TABLE {quote(staging)} RENAME TO {quote(self._table)}")
         except sa.exc.SQLAlchemyError as error:
-            raise JobError(f"{name}: nothing was written: {_line(error)}") from None
+            raise JobError(f"{self.name}: nothing was written: {_line(error)}") from None
 
     def discard(self) -> None:
         """Remove what was collected. Safe after `publish`."""
@@ -116,7 +120,10 @@ def engine(url: sa.URL) -> Iterator[sa.Engine]:
     try:
         database = sa.create_engine(url)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise JobError(f"{url.render_as_string(hide_password=True)}: {_line(error)}") from None
+        shown = url.render_as_string(hide_password=True)
+        raise JobError(
+            f"{shown}: {_line(error)}; install the database's driver beside serinus-jobs"
+        ) from None
     if database.dialect.name == "sqlite":
         # The driver begins a transaction only before an INSERT, so DROP and RENAME would stand outside it.
         sa.event.listen(database, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
