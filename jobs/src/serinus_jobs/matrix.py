@@ -93,7 +93,7 @@ def _vectorised(series: pd.Series, null: npt.NDArray[np.bool_], each: Input) -> 
 
 
 def _holds_only(series: pd.Series, null: npt.NDArray[np.bool_], kind: type) -> bool:
-    return all(type(value) is kind for value in series[~null].unique())
+    return all(type(value) is kind for value in series[~null])
 
 
 def _strings(series: pd.Series, null: npt.NDArray[np.bool_], allowed: Sequence[str]) -> _Columns:

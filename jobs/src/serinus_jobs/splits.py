@@ -50,7 +50,8 @@ def by_time(times: npt.NDArray[Any], holdout_days: float) -> Parts:
 def stratified(target: npt.NDArray[np.int64], share: float, seed: int) -> Parts:
     """Hold out a `share` of each class, drawn with `seed`."""
     counts = np.bincount(target) if len(target) else np.zeros(1, dtype=np.int64)
-    if counts[counts > 0].min(initial=len(target)) < 2 or round(share * len(target)) < len(counts):
+    smallest = min(share, 1 - share) * len(target)
+    if counts[counts > 0].min(initial=len(target)) < 2 or round(smallest) < len(counts):
         raise JobError(
             f"split: {len(target)} rows, {counts.tolist()} by class, are too few to hold out {share:g} of "
             "each"
