@@ -68,6 +68,7 @@ class PredictionLog:
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self._next_tick = 0.0
 
     @property
     def offered(self) -> int:
@@ -88,7 +89,9 @@ class PredictionLog:
     async def start(self) -> None:
         """Start the background task. Call once, inside the event loop."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            loop = asyncio.get_running_loop()
+            self._next_tick = loop.time() + _IDLE_TICK_SECONDS
+            self._task = loop.create_task(self._run())
 
     async def close(self, deadline_seconds: float) -> None:
         """Write what is left, for at most `deadline_seconds`, and count the rest as dropped.
@@ -126,12 +129,15 @@ class PredictionLog:
                 return
 
     async def _rest(self) -> None:
+        # One row does not wake the task: at low rates rows leave every `linger` seconds.
         self._wake.clear()
         try:
-            async with asyncio.timeout(self._linger if self._buffer else _IDLE_TICK_SECONDS):
+            async with asyncio.timeout(self._linger):
                 await self._wake.wait()
         except TimeoutError:
-            if not self._buffer:
+            now = asyncio.get_running_loop().time()
+            if not self._buffer and now >= self._next_tick:
+                self._next_tick = now + _IDLE_TICK_SECONDS
                 await self._tick()
 
     async def _tick(self) -> None:

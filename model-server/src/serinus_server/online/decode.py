@@ -39,7 +39,7 @@ def decode_value(data: bytes) -> Any:
         return None
     try:
         return _DECODERS[data[0]](data)
-    except (KeyError, IndexError, struct.error, ValueError, ArithmeticError) as error:
+    except (KeyError, IndexError, struct.error, ValueError, ArithmeticError, OSError) as error:
         raise DecodeError(f"a stored value cannot be read: {type(error).__name__}: {error}") from None
 
 
@@ -56,9 +56,9 @@ def decode_timestamp(data: bytes) -> float:
             elif tag == 0x10:
                 nanos = _signed(number)
             else:
-                raise DecodeError(f"a stored event time has an unknown field (tag {tag})")
-    except IndexError:
-        raise DecodeError("a stored event time is cut") from None
+                raise ValueError(f"unknown field, tag {tag}")
+    except (IndexError, ValueError) as error:
+        raise DecodeError(f"a stored event time cannot be read: {error}") from None
     return seconds + nanos / 1e9
 
 

@@ -54,8 +54,7 @@ class Enricher:
         """Return the values for `RowEncoder.encode`; what is null, or not what the contract says a
         stored value must be, is left out: that is no fault of the client.
 
-        Raises ContractError when the request gives a value that it may not, or one that an on-demand
-        feature cannot be computed from.
+        Raises ContractError when the request gives a value that it may not.
         """
         values = features.values
         row: dict[str, Any] = {}
@@ -92,11 +91,7 @@ class Enricher:
     def _compute(self, operands: Mapping[str, Any], row: dict[str, Any]) -> None:
         known = dict(operands)
         for name, reads, evaluate, is_input in self._computed:
-            try:
-                value = evaluate(*[known.get(read) for read in reads])
-            except (TypeError, ValueError, OverflowError):
-                raise ContractError(f"{name}: cannot be computed from {', '.join(reads)}") from None
-            known[name] = value
+            value = known[name] = evaluate(*[known.get(read) for read in reads])
             if is_input and value is not None:
                 row[name] = value
 
