@@ -36,7 +36,7 @@ KEYED_PLAN = OnlinePlan(
         ),
     ),
     on_demand=(OnDemand("load", "DOUBLE", "charges / boost"),),
-    request=("boost",),
+    request=("boost", "charges"),
 )
 
 

@@ -64,7 +64,10 @@ class Instances:
         self.keys = (
             frozenset(key.name for key in plan.join_keys if key.name not in known) if plan else frozenset()
         )
-        self._required = tuple(each.name for each in contract.inputs if each.default is None)
+        # What a request leaves out is the client's fault, and the encoder says so.
+        self._required = tuple(
+            each.name for each in contract.inputs if each.default is None and each.source != "request"
+        )
         self._computed: tuple[tuple[str, tuple[str, ...], Callable[..., Any]], ...] = ()
         if plan:
             self._computed = tuple(
