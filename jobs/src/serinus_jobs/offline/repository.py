@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Project
 from feast.data_source import DataSource, RequestSource
+from feast.feature_view import DUMMY_ENTITY
 from feast.repo_config import RepoConfig
 from feast.repo_contents import RepoContents
 
@@ -41,8 +42,9 @@ def online_options(url: str) -> dict[str, Any]:
     """Return Feast's options for an online store: `sqlite:///<absolute path>` or
     `redis[s]://[user:password@]host[:port][/db]`. Raises JobError for any other address."""
     parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not parts.netloc and parts.path.startswith("/") and len(parts.path) > 1:
-        return {"type": "sqlite", "path": parts.path}
+    if parts.scheme == "sqlite" and not parts.netloc and parts.path.strip("/"):
+        # Three slashes, or the four that SQLAlchemy writes.
+        return {"type": "sqlite", "path": "/" + parts.path.lstrip("/")}
     try:
         port, database = parts.port or 6379, int(parts.path.strip("/") or 0)
     except ValueError:
@@ -89,7 +91,8 @@ def contents(repository: Path, project: str, variables: Mapping[str, str]) -> Re
     return RepoContents(
         projects=[Project(name=project)],
         data_sources=[each for each in sources.values() if not isinstance(each, RequestSource)],
-        entities=of(Entity),
+        # What on-demand views refer to; without it a second apply would take it for dropped.
+        entities=[*of(Entity), DUMMY_ENTITY],
         feature_views=views,
         on_demand_feature_views=of(OnDemandFeatureView),
         feature_services=of(FeatureService),
