@@ -4,6 +4,7 @@ Pandera does the checking of types, ranges, nulls and allowed values; reading th
 (parsing.py), uniqueness over the whole input after (unique.py).
 """
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,10 @@ class TableSchema:
 
     def _failures(self, frame: pd.DataFrame) -> list[tuple[int, str, str]]:
         try:
-            self._schema.validate(frame, lazy=True)
+            with warnings.catch_warnings():
+                # Pandera puts its own failure cases together in a way that pandas will change one day.
+                warnings.simplefilter("ignore", FutureWarning)
+                self._schema.validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:
             cases = errors.failure_cases
             assert cases["index"].notna().all(), f"a check of the whole column failed: {cases}"
