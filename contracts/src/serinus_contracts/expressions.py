@@ -31,8 +31,9 @@ Value = float | int | bool | str | None
 
 def names(expression: str) -> tuple[str, ...]:
     """Return the names that `expression` reads, in order of first use."""
-    found = [node.id for node in ast.walk(_parsed(expression)) if isinstance(node, ast.Name)]
-    return tuple(dict.fromkeys(name for name in found if name not in FUNCTIONS))
+    found = [node for node in ast.walk(_parsed(expression)) if isinstance(node, ast.Name)]
+    found.sort(key=lambda node: (node.lineno, node.col_offset))
+    return tuple(dict.fromkeys(node.id for node in found if node.id not in FUNCTIONS))
 
 
 @lru_cache(maxsize=256)
