@@ -4,10 +4,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from serinus_contracts.artifact import ModelContract
@@ -53,3 +55,38 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelContr
     """A small model artifact with numbers, a string and a bool; no feature store."""
     folder = tmp_path_factory.mktemp("artifact")
     return folder, build_artifact(folder)
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server of this session's own, with its artifact proxy. Slow to start: share it."""
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--workers", "1"),
+        *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
+    ]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder
+        )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 200
+    try:
+        while not _is_up(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"mlflow server did not come up:\n{(folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.2)
+        yield url
+    finally:
+        # Its workers are children in a session of their own: the group ends with it.
+        os.killpg(process.pid, 15)
+        process.wait(20)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
