@@ -33,7 +33,10 @@ def make_sink(url: str) -> PredictionSink:
     if url.startswith("dir:"):
         from serinus_server.log.directory import DirectorySink
 
-        return DirectorySink(Path(unquote(url.removeprefix("dir:").removeprefix("//"))))
+        path = unquote(url.removeprefix("dir:").removeprefix("//"))
+        if not path:
+            raise ValueError("prediction log sink dir: needs a path, as in dir:/var/log/serinus")
+        return DirectorySink(Path(path))
     if url.startswith(("redis://", "rediss://")):
         from serinus_server.log.redis import RedisSink
 

@@ -32,6 +32,8 @@ class RedisSink:
         maxlen = options.get("maxlen", str(_MAXLEN))
         if not maxlen.isdecimal():
             raise ValueError(f"prediction log sink: maxlen must be a number, not {maxlen[:20]!r}")
+        if not options.get("stream", "predictions"):
+            raise ValueError("prediction log sink: stream must have a name")
         self.trimmed = 0
         self._connection = RedisConnection(address, write_seconds)
         self._stream = options.get("stream", "predictions").encode()
