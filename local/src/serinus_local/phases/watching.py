@@ -1,0 +1,129 @@
+"""Watching what is served: the log, late labels, quality, drift, and whether to train again."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from serinus_contracts.drift_report import DriftReport, QualityReport
+from serinus_jobs import collect, drift, labels, quality
+from serinus_jobs.project import load_model
+from serinus_local.phases.serving import Serving
+from serinus_local.processes import LocalError
+from serinus_local.run import Run
+from serinus_local.world import Window, labels_of, write_labels
+from serinus_operator.retraining import model as retraining
+from serinus_operator.retraining.decide import decide
+from serinus_operator.retraining.triggers import triggers
+
+_ALERTS = 50
+# The servers' log buffer is written out within this time.
+_LOG_LAG_SECONDS = 3.0
+_EARLY_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of served traffic under one truth. Times are Unix seconds."""
+
+    name: str
+    start: float
+    end: float
+    window: Window
+
+
+def collect_log(run: Run, serving: Serving) -> collect.CollectResult:
+    """Turn what the servers have logged so far into Parquet."""
+    time.sleep(_LOG_LAG_SECONDS)
+    return collect.run(run.settings, serving.model, f"dir:{serving.log_folder}")
+
+
+def take_labels(run: Run, serving: Serving, stretches: list[Stretch]) -> None:
+    """Let the truth about past predictions arrive: some early, then all of it, some for the second time."""
+    known = run.outcomes()
+    told = []
+    for stretch in stretches:
+        inside = [each for each in known if stretch.start <= each.at < stretch.end]
+        told += labels_of(inside, stretch.window.truth, time.time())
+    early = told[: int(len(told) * _EARLY_SHARE)]
+    classes = tuple(str(each) for each in load_model(run.options.model_dir).label.classes)
+    for name, batch in (("early", early), ("late", told[len(early) // 2 :])):
+        path = run.options.work / "world" / f"labels-{name}-{int(run.now())}.jsonl"
+        write_labels(path, batch)
+        result = labels.run(run.settings, serving.model, path, classes=classes)
+        run.decided("labels", f"{result.written} labels joined", "neutral",
+                    f"The {name} batch had {result.read} rows.", **vars(result))  # fmt: skip
+
+
+def judge_quality(run: Run, serving: Serving, stretch: Stretch, artifacts: list[Path]) -> list[QualityReport]:
+    """Measure quality of every revision that answered in a stretch."""
+    reports = quality.run(
+        run.options.model_dir, run.settings, start=stretch.start, end=stretch.end, artifacts=artifacts
+    )
+    for report in reports:
+        if not report.metrics:
+            continue
+        shown = {
+            name: f"{each[0]:.3f} ({each[1]:.3f} to {each[2]:.3f})" for name, each in report.metrics.items()
+        }
+        run.decided(
+            "quality", f"{stretch.name}: {report.revision} {'degraded' if report.degraded else 'holds'}",
+            "bad" if report.degraded else "good",
+            f"{report.labelled} of {report.predictions} predictions have a label; median lateness "
+            f"{report.lateness_seconds[0]:.0f} s." if report.lateness_seconds else "No labels yet.",
+            **shown,
+        )  # fmt: skip
+    return reports
+
+
+def judge_drift(run: Run, stretch: Stretch, artifact: Path, *, html: bool) -> DriftReport:
+    """Compare a stretch with the data that the artifact was trained on."""
+    report = drift.run(
+        run.options.model_dir,
+        run.settings,
+        start=stretch.start,
+        end=stretch.end,
+        artifact=artifact,
+        html=html,
+    )
+    moved = [each.name for each in report.features if each.drifted]
+    run.decided(
+        "drift", f"{stretch.name}: {report.verdict}",
+        {"drifted": "bad", "stable": "good"}.get(report.verdict, "neutral"),
+        f"{len(moved)} of {len(report.features)} features beyond the effect that matters, on {report.rows} rows"
+        + (f": {', '.join(moved)}." if moved else "."),
+        **{each.name: f"{each.test}: effect {each.effect:.3g} of {each.threshold:.3g}, q {each.q_value:.2g}" for each in report.features},
+    )  # fmt: skip
+    return report
+
+
+def decide_retraining(
+    run: Run, model: str, reports: list[DriftReport | QualityReport], serving_revision: str
+) -> tuple[retraining.Start, retraining.Run, int]:
+    """Let 50 alerts about the same drift come in within seconds. Return the one start, its run as it is
+    remembered, and how many starts there were."""
+    monitors = load_model(run.options.model_dir).monitors
+    policy = retraining.Policy(monitors.retrain_cooldown_minutes * 60.0, monitors.retrain_budget_per_day)
+    memory: list[retraining.Run] = []
+    starts: list[retraining.Start] = []
+    held: dict[str, int] = {}
+    asked = triggers(reports)
+    for i in range(_ALERTS):
+        # The monitor looks again and again: the same drift, a window that ends a little later.
+        alerts = [replace(each, window_end=each.window_end + i * 0.01) for each in asked]
+        now = time.time()
+        decision = decide(model, alerts, memory, policy, now, serving_revision)
+        if isinstance(decision, retraining.Start):
+            starts.append(decision)
+            memory.append(
+                retraining.Run(
+                    decision.name, model, decision.fingerprint, now, decision.data_until, "running"
+                )
+            )
+        else:
+            held[decision.reason] = held.get(decision.reason, 0) + 1
+    if not starts:
+        raise LocalError(f"retraining did not start: {held}")
+    run.decided("retraining", f"{_ALERTS} alerts, {len(starts)} run", "good" if len(starts) == 1 else "bad",
+                f"{starts[0].reason}. Job {starts[0].name}.", fingerprint=starts[0].fingerprint,
+                held_back=held)  # fmt: skip
+    return starts[0], memory[0], len(starts)
