@@ -86,6 +86,14 @@ def test_apply_twice_changes_nothing_and_leaves_no_trace_in_the_process(tmp_path
     assert not {"entities", "sources", "views", "services", "on_demand"} & set(sys.modules)
 
 
+def test_a_registry_in_a_database(tmp_path: Path):
+    to = replace(settings(tmp_path), feast_registry=f"sqlite:///{tmp_path}/feast.db")
+    FeatureStore(to).apply()
+    assert FeatureStore(to).plan("churn").feature_service == "churn"
+    with sqlite3.connect(tmp_path / "feast.db") as stored:
+        assert stored.execute("SELECT count(*) FROM feature_views").fetchone() == (2,)
+
+
 def test_what_the_repository_no_longer_declares_is_unregistered(tmp_path: Path):
     repository = tmp_path / "repository"
     repository.mkdir()

@@ -101,7 +101,9 @@ def test_the_filter_by_creation_changes_the_answer_of_the_draws_above(pair: Pair
     assert not answers[0].equals(answers[1])
 
 
-@pytest.mark.parametrize("form", ["pandas", "arrow", "sql", "naive times", "nanoseconds", "other zone"])
+@pytest.mark.parametrize(
+    "form", ["pandas", "arrow", "arrow, naive", "sql", "naive times", "nanoseconds", "other zone"]
+)
 def test_every_form_of_label_rows_gives_the_same_answer(pair: Pair, form: str):
     rng = np.random.default_rng(3)
     pair.write(rng)
@@ -112,6 +114,9 @@ def test_every_form_of_label_rows_gives_the_same_answer(pair: Pair, form: str):
     given = {
         "pandas": labels,
         "arrow": pa.Table.from_pandas(labels, preserve_index=False),
+        "arrow, naive": pa.Table.from_pandas(
+            labels.assign(event_timestamp=moments.dt.tz_localize(None)), preserve_index=False
+        ),
         "sql": f"SELECT * FROM read_parquet('{pair.folder}/labels.parquet')",
         "naive times": labels.assign(event_timestamp=moments.dt.tz_localize(None)),
         "nanoseconds": labels.assign(event_timestamp=moments.dt.as_unit("ns")),

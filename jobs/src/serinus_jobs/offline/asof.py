@@ -65,10 +65,17 @@ class AsOfOfflineStore(OfflineStore):
         options: AsOfOfflineStoreConfig = config.offline_store
         as_known = options.filter_by_created_timestamp or filter_by_created_timestamp
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        query, given = "", None
+        bounds: tuple[datetime, datetime] | tuple[()] = ()
+        if isinstance(entity_df, str):
+            query = entity_df
+        else:
+            given = entities.as_arrow(entity_df)
+            bounds = entities.span(given, entities.time_column(given))
 
         def read() -> pa.Table:
             with engine.connection(_limits(options)) as opened:
-                rows = entities.as_arrow(entity_df, opened)
+                rows = entities.from_sql(query, opened) if given is None else given
                 reads = [
                     _view_read(config, opened, v, feature_refs, full_feature_names) for v in feature_views
                 ]
@@ -78,7 +85,7 @@ class AsOfOfflineStore(OfflineStore):
             read,
             on_demand,
             full_feature_names,
-            RetrievalMetadata(features=feature_refs, keys=_label_keys(feature_views)),
+            RetrievalMetadata(feature_refs, _label_keys(feature_views), *bounds),
         )
 
     @staticmethod
@@ -143,8 +150,6 @@ def _joined(
                 "rename or drop it"
             )
     answer = rows
-    if rows.num_rows == 0:
-        raise JobError("label rows: there are none, so there is nothing to join")
     start, end = entities.span(rows, time)
     for read in reads:
         opened.register(sql.LABELS, entities.keyed(rows, [label for _, label in read.keys], time))

@@ -16,17 +16,15 @@ TIME = "event_timestamp"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def as_arrow(entity_df: "pd.DataFrame | pa.Table | str", opened: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return the label rows as Arrow. A string is SQL for DuckDB, for example over read_parquet(...).
+def from_sql(query: str, opened: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return the rows of a query, for example over read_parquet(...), as `as_arrow` would."""
+    return as_arrow(table(opened, query, "the SQL of the label rows"))
 
-    Times without a zone are taken as UTC.
-    """
-    if isinstance(entity_df, str):
-        rows = table(opened, entity_df, "the SQL of the label rows")
-    elif isinstance(entity_df, pa.Table):
-        rows = entity_df
-    else:
-        rows = pa.Table.from_pandas(entity_df, preserve_index=False).replace_schema_metadata()
+
+def as_arrow(rows: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return the label rows as Arrow. Times without a zone are taken as UTC."""
+    if isinstance(rows, pd.DataFrame):
+        rows = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
     for i, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type) and field.type.tz != "UTC":
             zoned = pa.timestamp(field.type.unit, tz="UTC")
@@ -60,8 +58,10 @@ def keyed(rows: pa.Table, keys: list[str], time: str) -> pa.Table:
 
 
 def span(rows: pa.Table, time: str) -> tuple[datetime, datetime]:
-    """Return bounds of the label times, widened to whole microseconds. Raises JobError for rows
-    without a time."""
+    """Return bounds of the label times, widened to whole microseconds. Raises JobError when there are
+    no rows, or rows without a time."""
+    if rows.num_rows == 0:
+        raise JobError("label rows: there are none, so there is nothing to join")
     missing = rows.column(time).null_count
     if missing:
         raise JobError(f"label rows: {missing} have no {time!r}; drop or fill them")
