@@ -121,8 +121,8 @@ def burst(minute: int) -> float:
 def false_rollbacks(rng: np.random.Generator, runs: int) -> None:
     """A/A: both arms alike, so every rollback is false."""
     heading(
-        f"False rollbacks of a healthy canary, {runs} runs: rate [95 % interval], + when its 99 % upper bound is "
-        f"at most {ALPHA}. Last column ({runs // 10} runs): rolled back / promoted within an hour",
+        f"False rollbacks of a healthy canary, {runs} runs: rate [95 % interval], + when its 99 % upper "
+        f"bound is at most {ALPHA}. Last column ({runs // 10} runs): rolled back / promoted within an hour",
         [*RULES, "whole judge"],
     )
     cases = [
@@ -268,12 +268,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.runs < 20:
         parser.error("--runs: at least 20")
     rng = np.random.default_rng(options.seed)
-    print(
-        f"alpha {ALPHA}, base error rate {BASE:.1%}, 25 looks a minute apart at 10-20-30-40-50 %; seed {options.seed}"
-    )
-    print(
-        "Flagger: >= 99 %, threshold 5. Argo: >= 99 %, failureLimit 3. Kayenta: 10 % against 10 %, 30 minutes."
-    )
+    print(f"alpha {ALPHA}, {LOOKS} looks a minute apart at 10-20-30-40-50 %; seed {options.seed}")
+    print("Flagger: >= 99 %, threshold 5. Argo: >= 99 %, failureLimit 3. Kayenta: 10 % against 10 %, 30 min.")
     few = max(options.runs // 5, 20)
     false_rollbacks(rng, options.runs)
     without_data(rng)

@@ -60,6 +60,9 @@ def test_records_replay_to_the_same_lines(folder, capsys):
     first = capsys.readouterr().out
     assert run("--replay", records) == 0
     assert capsys.readouterr().out == first
+    records.write_text(records.read_text() * 2)  # two rollouts, one file
+    assert run("--replay", records) == 0
+    assert capsys.readouterr().out == first * 2
 
 
 def test_predictions_are_judged_with_an_expectation(folder, capsys):

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from serinus_operator.rollout.policy import PolicyError, parse_policy
+from serinus_operator.rollout.policy import Policy, PolicyError, parse_policy
 
 
 def test_defaults_and_steps():
@@ -66,3 +68,11 @@ def test_what_evidence_depends_on_changes_the_fingerprint_and_the_rest_does_not(
     same = parse_policy("steps: [10, 20]\ndeadline_seconds: 7200\nalpha: 0.01\n")
     other = parse_policy("steps: [10]\ntolerance: 1.5\n")
     assert same.fingerprint() == base.fingerprint() != other.fingerprint()
+
+
+def test_every_field_is_in_the_reference_and_its_example_is_a_policy():
+    text = (Path(__file__).resolve().parents[3] / "docs/reference/judge.md").read_text()
+    for field in Policy.__struct_fields__:
+        assert f"| `{field}` |" in text, field
+    example = text.split("```yaml\n")[1].split("```")[0]
+    assert parse_policy(example).signals["predictions"] == 0.2

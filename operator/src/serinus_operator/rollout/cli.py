@@ -88,7 +88,8 @@ def _replay(source: str) -> None:
     for number, line in _lines(source):
         place = f"{source} line {number}"
         record = parse_record(line, place)
-        if previous is not None and record.previous != previous:
+        # A record without one before it begins the chain of another rollout.
+        if previous is not None and record.previous and record.previous != previous:
             raise RecordError(f"{place}: previous: the record before it is missing or was replaced")
         previous = record.digest
         verdict = replay(record)

@@ -82,13 +82,19 @@ def ceiling(bad: int, requests: int, limit: float) -> float:
 def upper_bound(bad: int, requests: int, alpha: float) -> float:
     """Return the least share that `ceiling` rejects at `alpha`: an upper confidence bound at any time.
 
-    1.0 where nothing can be said yet. By bisection to 1e-9: the e-value grows with the limit.
+    1.0 where nothing can be said yet. By bisection to a relative 1e-4, from above, so the bound is itself
+    rejected: the e-value grows with the limit.
     """
     needed = -math.log(alpha)
-    low, high = bad / requests if requests else 0.0, 1.0 - 1e-12
-    if requests == 0 or ceiling(bad, requests, high) < needed:
-        return 1.0
-    while high - low > 1e-9:
+    low = bad / requests if requests else 0.0
+    high = max(2.0 * low, 4.0 / requests) if requests else 1.0
+    while high < 1.0 and ceiling(bad, requests, high) < needed:
+        low, high = high, 2.0 * high
+    if high >= 1.0:
+        high = 1.0 - 1e-12
+        if requests == 0 or ceiling(bad, requests, high) < needed:
+            return 1.0
+    while high - low > 1e-4 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if ceiling(bad, requests, middle) >= needed else (middle, high)
     return high
