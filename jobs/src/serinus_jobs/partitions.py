@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,8 +65,10 @@ class PartitionWriter:
     def _partition(self, frame: pd.DataFrame) -> "pd.Series[str]":
         if self._time is None:
             return pd.Series(ALL, index=frame.index)
-        days: pd.Series[str] = frame[self._time].dt.strftime("day=%Y-%m-%d")
-        return days
+        # Few different days, so that only those are put into words.
+        codes, days = pd.factorize(frame[self._time].dt.floor("D"))
+        names = np.array([f"day={day:%Y-%m-%d}" for day in days], dtype=object)
+        return pd.Series(names[codes], index=frame.index, dtype=object)
 
     def _writer(self, partition: str) -> pq.ParquetWriter:
         if partition not in self._open:

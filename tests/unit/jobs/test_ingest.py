@@ -174,7 +174,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(FIELDS, min_size=1, max_size=7), min_size=1, max_size=12), st.integers(1, 5))
 def test_read_is_written_plus_quarantined(rows: list[list[str]], chunk_rows: int):
     quoted = [",".join('"' + field.replace('"', '""') + '"' for field in row) for row in rows]
