@@ -72,6 +72,11 @@ TABLE = [
      (SetFloor("v1", 4), SetWeight(25)), Phase.ROLLING_BACK, "WaitingForCapacity"),
     ("harm, and the canary serves nothing", observed(AT_50, stable=Arm("v1", 1), canary=Arm("v2", 0), load=4, weight=50, sample=replace(HARM, weight=50)),
      (SetFloor("v1", 4), SetWeight(0)), Phase.ROLLING_BACK, "RollingBack"),
+    ("its pods went away", observed(AT_10, canary=Arm("v2", 0), weight=10, sample=GOOD), (SetWeight(0),), Phase.PENDING, "CandidateNotReady"),
+    ("its pods went away, the route is behind", observed(PENDING, canary=Arm("v2", 0), weight=10), (SetWeight(0),), Phase.PENDING, "WaitingForReady"),
+    ("its pods went away with harm done", observed(AT_10, canary=Arm("v2", 0), weight=10, sample=HARM), (SetWeight(0),), Phase.ROLLING_BACK, "RollingBack"),
+    ("waiting again, late errors are seen", observed(PENDING, sample=replace(HARM, weight=0)), (), Phase.ROLLING_BACK, "Draining"),
+    ("all pods went away at 100 %", observed(PROMOTING, canary=Arm("v2", 0), weight=100), (SetWeight(0),), Phase.PENDING, "CandidateNotReady"),
     ("the candidate is lost", observed(replace(AT_10), canary=None), (), Phase.ROLLED_BACK, "RolledBack"),
     ("superseded", observed(AT_10, desired="v3", weight=10), (SetWeight(0),), Phase.ROLLING_BACK, "RollingBack"),
     ("reverted", observed(AT_10, desired="v1", weight=10), (SetWeight(0),), Phase.ROLLING_BACK, "RollingBack"),
@@ -245,3 +250,10 @@ def test_a_newer_revision_restarts_from_the_stable_one_with_fresh_evidence():
     assert (world.state.revision, world.state.phase) == ("v3", Phase.PENDING)
     assert world.state.judge.total_canary == 0
     assert world.state.chain
+
+
+def test_pods_that_come_and_go_do_not_get_a_new_deadline():
+    policy = parse_policy("steps: [10]\nno_data_seconds: 9000\n")
+    state = replace(PENDING, since=3500.0, judge=NEXT_STEP.judge)
+    decision = decide(observed(state, policy=policy), 3700.0)
+    assert (decision.reason, decision.actions) == ("NotReady", ())

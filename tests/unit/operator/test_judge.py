@@ -217,9 +217,19 @@ class TestRevisions:
         after, verdict = judge(POLICY, failed, replace(steady(2)[-1], revision="b"))
         assert (after.failed, after.revision, verdict.verdict) == (None, "b", "hold")
 
+    def test_an_expectation_goes_with_its_revision(self):
+        expected = EXPECTATIONS["same"]
+        state, _ = judge(POLICY, JudgeState(expectation=expected), replace(steady(1)[0], revision="a"))
+        assert state.expectation == expected
+        to_b, _ = judge(POLICY, state, replace(steady(2)[-1], revision=expected.canary_revision))
+        to_c, _ = judge(POLICY, to_b, replace(steady(3)[-1], revision="c"))
+        assert (to_b.expectation, to_c.expectation) == (expected, None)
+
     def test_a_policy_that_measures_differently_starts_the_evidence_anew(self):
         state, _ = judged(steady(2, canary_bad=1))
         after, _ = judge(replaced(tolerance=2.0), state, steady(3, canary_bad=1)[-1])
+        failed, _ = judged(steady(1, canary_bad=50))
+        assert judge(replaced(tolerance=2.0), failed, steady(2)[-1])[1].verdict == "rollback"
         assert after.rates["errors"].canary == 1
         assert after.started == state.started
         other, _ = judge(replaced(deadline_seconds=99999), state, steady(3, canary_bad=1)[-1])

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from serinus_operator.rollout.capacity import capacity, carried
 from serinus_operator.rollout.counters import Sample
+from serinus_operator.rollout.drain import drained
 from serinus_operator.rollout.judge import Verdict, judge
 from serinus_operator.rollout.model import (
     Action,
@@ -64,16 +65,24 @@ def _pending(observed: Observed, state: RolloutState, now: float) -> Decision:
         message = f"{observed.canary.revision}, left over, makes room for {state.revision}."
         return _decision(observed, state, "DroppingLeftover", message, *_unexpected_canary(observed))
     state, verdict, record = _judged(observed, state, now)
-    if now - state.since >= observed.policy.deadline_seconds:
-        message = f"{state.revision} was not ready within {observed.policy.deadline_seconds:g} s."
-        if observed.policy.on_inconclusive == "rollback":
-            return _rolling_back(observed, _retreat(state, now, "NotReady", message), now)
-        return _decision(observed, state, "NotReady", message, verdict=verdict, record=record)
+    if verdict is not None and verdict.verdict == "rollback":
+        return _rolling_back(observed, _retreat(state, now, "Harm", verdict.reason), now, verdict, record)
+    # A candidate that was at work before and lost its pods has the judge's deadline, not a new one.
+    began = state.since if state.judge.started is None else state.judge.started
     first = observed.policy.steps[0]
     floors, lacking = capacity(observed, first)
-    if observed.canary.ready < 1 or lacking:
+    unready = observed.canary.ready < 1
+    back = (SetWeight(0),) if unready and observed.weight > 0 else ()
+    if now - began >= observed.policy.deadline_seconds:
+        message = f"{state.revision} was not ready within {observed.policy.deadline_seconds:g} s."
+        if observed.policy.on_inconclusive == "rollback":
+            return _rolling_back(observed, _retreat(state, now, "NotReady", message), now, verdict, record)
+        return _decision(observed, state, "NotReady", message, *back, verdict=verdict, record=record)
+    if unready or lacking:
         message = f"{state.revision} has {observed.canary.ready} ready replicas: {lacking or 'none'}."
-        return _decision(observed, state, "WaitingForReady", message, *floors, verdict=verdict, record=record)
+        return _decision(
+            observed, state, "WaitingForReady", message, *floors, *back, verdict=verdict, record=record
+        )
     state = replace(state, phase=Phase.PROGRESSING, since=now, weight=first)
     message = f"{state.revision} is ready: {first} % of the traffic."
     return _decision(
@@ -95,6 +104,8 @@ def _progressing(observed: Observed, state: RolloutState, now: float) -> Decisio
     if word == "rollback" or give_up:
         reason = "Harm" if word == "rollback" else "Inconclusive"
         return _rolling_back(observed, _retreat(state, now, reason, message), now, verdict, record)
+    if observed.canary.ready < 1:
+        return _podless(observed, state, now, verdict, record)
     target = state.weight
     # A verdict on another weight than the one in force says nothing about the next step.
     if verdict is not None and observed.weight == state.weight == verdict.weight:
@@ -125,6 +136,8 @@ def _promoting(observed: Observed, state: RolloutState, now: float) -> Decision:
     state, verdict, record = _judged(observed, state, now)
     if verdict is not None and verdict.verdict == "rollback":
         return _rolling_back(observed, _retreat(state, now, "Harm", verdict.reason), now, verdict, record)
+    if observed.canary.ready < 1:
+        return _podless(observed, state, now, verdict, record)
     floors, lacking = capacity(observed, 100)
     if observed.weight != 100:
         if lacking:
@@ -136,7 +149,7 @@ def _promoting(observed: Observed, state: RolloutState, now: float) -> Decision:
         return _decision(
             observed, state, "Promoting", message, *floors, SetWeight(100), verdict=verdict, record=record
         )
-    state, waiting = _drained(observed, state, now, "stable")
+    state, waiting = drained(observed, state, now, "stable")
     if waiting:
         return _decision(observed, state, "Draining", waiting, *floors, verdict=verdict, record=record)
     message = f"{observed.stable.revision} has drained: {state.revision} becomes the stable version."
@@ -150,6 +163,17 @@ def _promoting(observed: Observed, state: RolloutState, now: float) -> Decision:
         verdict=verdict,
         record=record,
     )
+
+
+def _podless(
+    observed: Observed, state: RolloutState, now: float, verdict: Verdict | None, record: Record | None
+) -> Decision:
+    """No pod of the candidate takes requests, so its share would be lost, and counted in neither arm. That
+    is no evidence of harm (a node may have been drained): the share goes back until there are pods again."""
+    state = replace(state, phase=Phase.PENDING, since=now, weight=0)
+    message = f"{state.revision} has no ready replica left; its share goes back to the stable version."
+    moves = (SetWeight(0),) if observed.weight > 0 else ()
+    return _decision(observed, state, "CandidateNotReady", message, *moves, verdict=verdict, record=record)
 
 
 def _settling(observed: Observed, state: RolloutState, now: float) -> Decision:
@@ -189,7 +213,7 @@ def _rolling_back(
         moves = (SetWeight(weight),) if weight < observed.weight else ()
         return done("WaitingForCapacity", text, *floors, *moves)
     if observed.canary is not None:
-        state, waiting = _drained(observed, state, now, "canary")
+        state, waiting = drained(observed, state, now, "canary")
         if waiting:
             return done("Draining", f"{state.reason} {waiting}")
         return done("RollingBack", state.reason, DropCandidate(observed.canary.revision))
@@ -198,7 +222,8 @@ def _rolling_back(
         actions = (SetFloor(observed.stable.revision, observed.stable.minimum),)
     if observed.desired not in (state.failed, observed.stable.revision):
         following = _begun(observed, now, state.chain, state.failed)
-        return _decision(observed, following, "Superseded", f"{state.reason} Now {observed.desired}.")
+        message = f"{state.reason} Now {observed.desired}."
+        return _decision(observed, following, "Superseded", message, verdict=verdict, record=record)
     phase = Phase.ROLLED_BACK if observed.desired == state.failed else Phase.IDLE
     state = replace(state, phase=phase, since=now, weight=0, judge=JudgeState())
     return done("RolledBack", state.reason, *actions)
@@ -242,22 +267,6 @@ def _judged(
     after, verdict = judge(observed.policy, state.judge, sample)
     record = make_record(observed.policy, state.judge, sample, verdict, state.chain)
     return replace(state, judge=after, chain=record.digest), verdict, record
-
-
-def _drained(observed: Observed, state: RolloutState, now: float, loser: str) -> tuple[RolloutState, str]:
-    """Return why the losing arm may not be removed yet, or "".
-
-    Nothing in the API says that the proxy has taken a weight over, so its counter must have stood still for
-    the drain time. A counter that has vanished stands still too: the proxy removed the cluster.
-    """
-    counts = None if observed.sample is None else getattr(observed.sample, loser)
-    seen = -1 if counts is None else counts.requests
-    if state.still_since is None or seen != state.still:
-        state = replace(state, still=seen, still_since=now)
-    passed = now - (state.still_since or 0.0)
-    if passed < observed.policy.drain_seconds:
-        return state, f"Draining: {loser} still for {passed:g} of {observed.policy.drain_seconds:g} s."
-    return state, ""
 
 
 _PHASES: dict[Phase, Callable[[Observed, RolloutState, float], Decision]] = {

@@ -96,12 +96,14 @@ class JudgeState:
 def matched(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     """Return the state that evidence under this policy, for this revision, may be added to.
 
-    Another revision starts from nothing. A policy that measures differently keeps times and baselines
-    (those counters have been seen) and starts the evidence anew.
+    Another revision starts from nothing. A policy that measures differently keeps times, baselines (those
+    counters have been seen) and a failure, and starts the evidence anew.
     """
     if sample.revision is not None and sample.revision != state.revision:
-        known = state if not state.revision else JudgeState()
-        state = replace(known, revision=sample.revision)
+        kept = state.expectation
+        if kept is not None and state.revision and kept.canary_revision != sample.revision:
+            kept = None
+        state = replace(JudgeState() if state.revision else state, revision=sample.revision, expectation=kept)
     mark = policy.fingerprint()
     if state.fingerprint == mark:
         return state
@@ -120,7 +122,6 @@ def matched(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
         split=evidence.NO_ODDS_YET,
         split_stable=0,
         split_canary=0,
-        failed=None,
     )
 
 
