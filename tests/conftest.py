@@ -66,7 +66,9 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         *("--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--workers", "1"),
         *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
     ]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Eight processes for jobs that nothing here starts, otherwise.
+    jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", **jobs}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder
@@ -82,7 +84,11 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         # Its workers are children in a session of their own: the group ends with it.
         os.killpg(process.pid, 15)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait(5)
 
 
 def _is_up(url: str) -> bool:
