@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from serinus_server.asgi import Application
+from serinus_server.http_protocol import bounded
 from serinus_server.settings import Settings, SettingsError
 
 _log = logging.getLogger("serinus_server")
@@ -73,7 +75,7 @@ async def serve(settings: Settings) -> int:
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=bounded(settings.request_seconds),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -112,6 +114,9 @@ async def _load_and_serve(
     except (ArtifactError, ContractError, ValueError) as error:
         return _refuse(f"{settings.model_dir}: {error}")
     await served.log.start()
+    # What is loaded stays. Without this the collector walks all of it again and again.
+    gc.collect()
+    gc.freeze()
     model = served.model
     _log.info(
         "serving model=%s version=%s revision=%s on http://%s:%d",

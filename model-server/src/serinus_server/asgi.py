@@ -51,7 +51,6 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.max_body_bytes
-        self._seconds = settings.body_seconds
         self._routes: dict[str, Verb] = {}
         self._rest: Asgi | None = None
         self._metrics: ModelMetrics | None = None
@@ -91,7 +90,7 @@ class Application:
                 raise RequestError(415, "content-encoding: none is taken; send plain JSON")
             given = headers.get(_ID)
             given_id = None if given is None else checked_id(given)
-            body = await read_body(receive, headers, self._limit, self._seconds)
+            body = await read_body(receive, headers, self._limit)
             # A slow upload is the client's time, not the model's.
             started = time.perf_counter()
             answer, base, answer_json_length = await verb(body, given_id, json_length)

@@ -1,6 +1,5 @@
-"""Reading a request's body within a size and a time."""
+"""Reading a request's body within a size. The time is bounded below, by the connection."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -17,26 +16,22 @@ class Disconnected(Exception):
     """The client went away in the middle of its body. Nobody is left to answer."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int, seconds: float) -> bytes:
-    """Return the whole body, of at most `limit` bytes, received within `seconds`.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """Return the whole body, of at most `limit` bytes.
 
-    Raises RequestError 413 or 408, or Disconnected. Memory stays within the limit and one chunk.
+    Raises RequestError 413 or Disconnected. Memory stays within the limit and one chunk.
     """
     declared = headers.get(b"content-length")
     # The parser takes digits only, so this is a number.
     length = int(declared) if declared is not None else 0
     if length > limit and (b"expect" in headers or length > _DISCARDED_BYTES):
         raise RequestError(413, _too_large(limit), (CLOSE,))
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Disconnected
-            body: bytes = message["body"]
-            if message["more_body"]:
-                return await _rest(receive, body, limit)
-    except TimeoutError:
-        raise RequestError(408, f"body: did not arrive within {seconds:g} s", (CLOSE,)) from None
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Disconnected
+    body: bytes = message["body"]
+    if message["more_body"]:
+        return await _rest(receive, body, limit)
     if len(body) > limit:
         raise RequestError(413, _too_large(limit))
     return body

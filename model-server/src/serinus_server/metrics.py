@@ -18,7 +18,7 @@ from serinus_contracts.artifact import ModelContract
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 # The statuses that the request path can answer with.
-CODES = (200, 400, 404, 405, 408, 413, 415, 422, 500, 503)
+CODES = (200, 400, 404, 405, 413, 415, 422, 500, 503)
 _Family = CounterMetricFamily | GaugeMetricFamily
 
 

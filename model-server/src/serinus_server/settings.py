@@ -129,12 +129,12 @@ class Settings:
         default=1000,
         metadata=_about("SERINUS_MAX_ROWS", _whole(1, 1_000_000), "most rows in one request; beyond it 413"),
     )
-    body_seconds: float = field(
+    request_seconds: float = field(
         default=10.0,
         metadata=_about(
-            "SERINUS_BODY_SECONDS",
+            "SERINUS_REQUEST_SECONDS",
             _seconds(0.1, 600),
-            "how long a client may take to send its headers or its body; beyond it 408",
+            "how long a client may take to send one request; beyond it 408",
         ),
     )
     max_connections: int = field(
