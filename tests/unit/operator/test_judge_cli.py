@@ -52,6 +52,9 @@ def test_standard_input(folder, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINE.encode())))
     assert run("--policy", folder / "policy.yaml", "--counters", "-") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "hold"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n{")))
+    assert run("--policy", folder / "policy.yaml", "--counters", "-") == 2
+    assert "standard input line 2: not JSON" in capsys.readouterr().err
 
 
 def test_records_replay_to_the_same_lines(folder, capsys):

@@ -73,7 +73,7 @@ def _judge(policy: Policy, counters: str, expectation: ScoreExpectation | None, 
         raise _Bad(f"{records}: cannot be written: {error.strerror}") from None
     with sink as file:
         for number, line in _lines(counters):
-            sample = parse_line(line, number, counters)
+            sample = parse_line(line, number, _name(counters))
             before = state
             state, verdict = judge(policy, before, sample)
             print(json.dumps(asdict(verdict), allow_nan=False), flush=True)
@@ -86,7 +86,7 @@ def _judge(policy: Policy, counters: str, expectation: ScoreExpectation | None, 
 def _replay(source: str) -> None:
     previous: str | None = None
     for number, line in _lines(source):
-        place = f"{source} line {number}"
+        place = f"{_name(source)} line {number}"
         record = parse_record(line, place)
         # A record without one before it begins the chain of another rollout.
         if previous is not None and record.previous and record.previous != previous:
@@ -110,15 +110,19 @@ def _lines(source: str) -> Iterable[tuple[int, str]]:
             while line := file.readline(_LONGEST_LINE + 1):
                 number += 1
                 if len(line) > _LONGEST_LINE:
-                    raise _Bad(f"{source} line {number}: longer than {_LONGEST_LINE} bytes")
+                    raise _Bad(f"{_name(source)} line {number}: longer than {_LONGEST_LINE} bytes")
                 if line.strip():
                     yield number, line.decode()
     except UnicodeDecodeError as error:
-        raise _Bad(f"{source} line {number}: not UTF-8: {error.reason}") from None
+        raise _Bad(f"{_name(source)} line {number}: not UTF-8: {error.reason}") from None
     except BrokenPipeError:
         raise
     except OSError as error:
         raise _Bad(f"{source}: cannot be read: {error.strerror}") from None
+
+
+def _name(source: str) -> str:
+    return "standard input" if source == "-" else source
 
 
 def _read_policy(path: Path) -> Policy:
