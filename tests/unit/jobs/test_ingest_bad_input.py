@@ -136,3 +136,13 @@ def test_an_unknown_table_names_the_known_ones(place: Place):
 def test_two_ingests_of_one_table_do_not_mix(place: Place):
     with ingest._sole_writer(place.settings, "events", "part-x"), pytest.raises(JobError, match="is running"):
         place.run(place.csv(HEADER + GOOD))
+
+
+def test_two_declarations_of_one_table_do_not_mix(place: Place):
+    place.run(place.csv("x\n1\n"), "timeless")
+    before = place.files()
+    declared = (place.model / "data.yaml").read_text()
+    (place.model / "data.yaml").write_text(declared.replace("x: {type: float64}", "x: {type: int64}"))
+    with pytest.raises(JobError, match="rows of another declaration"):
+        place.run(place.csv("x\n2\n"), "timeless")
+    assert place.files() == before
