@@ -119,8 +119,8 @@ def check_stored(events: Path, name: str, table: Table) -> None:
         if not path.name.startswith(f"{name}-"):
             if not pq.read_schema(path).equals(expected):
                 raise JobError(
-                    f"{events}: holds rows of another declaration (see {path.name}); give one of the two tables "
-                    "another name, or move the folder away and ingest its sources again"
+                    f"{events}: holds rows of another declaration (see {path.name}); give one of the two "
+                    "tables another name, or move the folder away and ingest its sources again"
                 )
             return
 
