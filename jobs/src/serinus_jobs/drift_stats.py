@@ -170,7 +170,7 @@ def q_values(p_values: Sequence[float]) -> list[float]:
     """Return Benjamini and Hochberg's (1995) adjusted p-values, in the order given."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))
     adjusted = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
     result = np.empty_like(adjusted)
     result[order] = adjusted

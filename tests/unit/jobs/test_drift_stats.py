@@ -187,7 +187,7 @@ def test_q_values_keep_the_order_and_the_steps_of_benjamini_and_hochberg(p_value
     q_values = ds.q_values(p_values)
     m, ranked = len(p_values), sorted(p_values)
     for rate in (0.01, 0.1, 0.5):
-        passing = [i + 1 for i, p in enumerate(ranked) if p * m / (i + 1) < rate]
+        passing = [i + 1 for i, p in enumerate(ranked) if p * (m / (i + 1)) < rate]
         assert sum(q < rate for q in q_values) == max(passing, default=0)
     assert all(q >= p for p, q in zip(p_values, q_values, strict=True))
 
