@@ -157,7 +157,8 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     before = state.last_t
     state = replace(state, last_t=sample.t, interval_stable=None, interval_canary=None, interval_share=None)
     since = sample.t if before is None else before  # the weight has been in force since the last sample
-    if sample.weight != state.step or before is None:
+    moved = sample.weight != state.step or before is None
+    if moved:
         state = replace(state, step=sample.weight, step_since=since, step_requests=0)
     if sample.weight and state.started is None:
         state = replace(state, started=since)
@@ -176,7 +177,9 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     if mixed:
         share = max(share, sample.weight / 100, (state.gap_high or 0) / 100)
     state = _counted(policy, state, d_stable, d_canary, share)
-    if not first and not mixed and 0 < sample.weight < 100:
+    # A new weight reaches the proxy a little later than it is written, and a stable arm may come with a
+    # history: the first interval of a step says nothing about the split.
+    if not (first or moved or mixed) and 0 < sample.weight < 100:
         state = replace(
             state,
             split=evidence.split(
