@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feast
@@ -23,6 +23,7 @@ from serinus_jobs.settings import Settings
 # Said once per process and of no use to whoever runs a verb.
 warnings.filterwarnings("ignore", message="On demand feature view is an experimental feature")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[str, int, int], None]
 
 _differences: Any = extract_objects_for_apply_delete  # untyped in Feast
@@ -66,10 +67,19 @@ class FeatureStore:
         self._store = feast.FeatureStore(config=self._config)
 
     def apply(self) -> None:
-        """Register what the repository declares, and unregister what it no longer does."""
+        """Register what the repository declares, and unregister what it no longer does.
+
+        A view whose features changed counts as never loaded: else keys without an event in the next
+        look-back would lack the new feature online.
+        """
         declared = repository.contents(self._settings.feature_repo, self._config.project, self._variables)
         registry = self._store.registry
         changed, removed, _, _ = _differences(self._config.project, registry, declared)
+        before = {view.name: set(view.features) for view in registry.list_feature_views(self._config.project)}
+        for view in declared.feature_views:
+            if before.get(view.name, set(view.features)) != set(view.features):
+                # Feast carries the old intervals over to a view that comes without any.
+                view.materialization_intervals = [(_EPOCH, _EPOCH)]
         self._store.apply(changed, objects_to_delete=removed, partial=False)
 
     def training_frame(self, service: str, labels: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +112,7 @@ class FeatureStore:
         found = {}
         for view in self._store.list_feature_views():
             end = max(filter(None, (until, view.most_recent_end_time)))
-            oldest = end - view.ttl if view.ttl else datetime(1970, 1, 1, tzinfo=end.tzinfo)
+            oldest = end - view.ttl if view.ttl else _EPOCH
             last = view.most_recent_end_time
             found[view.name] = (max(oldest, last - look_back) if last else oldest, end)
         return found

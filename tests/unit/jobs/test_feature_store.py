@@ -251,6 +251,22 @@ def test_a_row_later_than_the_look_back_is_not_read_again(tmp_path: Path):
     assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [31]
 
 
+def test_a_new_feature_of_a_view_is_loaded_for_every_key(tmp_path: Path):
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    for path in REPOSITORY.glob("*.*"):
+        (repository / path.name).write_text(path.read_text())
+    views = repository / "views.py"
+    views.write_text(views.read_text().replace('        Field(name="age", dtype=Int64),\n', ""))
+    to = replace(settings(tmp_path / "data"), feature_repo=repository)
+    write(to, [row(1, NOON - 20 * DAY)])
+    materialize.run(to, until=NOON)
+    assert "age" not in FeatureStore(to).online("churn", [{"customer_id": 1}])
+    views.write_text((REPOSITORY / "views.py").read_text())
+    materialize.run(to, until=NOON + DAY)
+    assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [40]
+
+
 def test_the_verb_says_what_it_wrote(tmp_path: Path, capsys, monkeypatch):
     to = settings(tmp_path)
     write(to, [row(1, NOON)])

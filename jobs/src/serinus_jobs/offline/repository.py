@@ -107,6 +107,8 @@ def _importable(repository: Path, variables: Mapping[str, str]) -> Iterator[list
     names = sorted(path.stem for path in repository.glob("*.py"))
     if not names:
         raise JobError(f"{repository}: holds no feature definitions; set SERINUS_FEATURE_REPO")
+    # A stale or unwritable cache beside the files must not matter.
+    caches, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     environment = {name: os.environ.get(name) for name in variables}
     sys.path.insert(0, str(repository))
@@ -116,6 +118,7 @@ def _importable(repository: Path, variables: Mapping[str, str]) -> Iterator[list
         yield names
     finally:
         sys.path.remove(str(repository))
+        sys.dont_write_bytecode = caches
         for name in names:
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
