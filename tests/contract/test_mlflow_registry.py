@@ -363,20 +363,22 @@ def test_the_command_line(
             code = int(end.code or 0)
         return code, capsys.readouterr().out.strip()
 
-    code, run_id = ran("train", str(project), "--until", "2026-02-10")
+    here = ("--model-dir", str(project))
+    approved = ("--approved-by", "a", "--reason", "b")
+    code, run_id = ran("train", *here, "--until", "2026-02-10")
     assert (code, len(run_id)) == (0, 32)
-    code, told = ran("evaluate", str(project), run_id)
+    code, told = ran("evaluate", *here, "--run-id", run_id)
     assert code == 0
     assert told.splitlines()[1].startswith("passed  minimum roc_auc: 0.")
-    assert ran("register", str(project), run_id, "--approved-by", "a", "--reason", "b") == (0, "1 champion")
-    code, told = ran("pipeline", str(project), "--approved-by", "a", "--reason", "b")
+    assert ran("register", *here, "--run-id", run_id, *approved) == (0, "1 champion")
+    code, told = ran("pipeline", *here, *approved)
     assert code == 0
     assert told.endswith(" 2 candidate")
     write_project(project, name="cli", gates={"minimum": {"roc_auc": 0.9999}})
-    assert ran("pipeline", str(project), "--approved-by", "a", "--reason", "b")[0] == 3
-    assert ran("evaluate", str(project), run_id)[0] == 3
-    assert ran("pipeline", str(project), "--approved-by", "a", "--reason", "b", "--ingest", "loans")[0] == 2
-    assert ran("train", str(tmp_path / "nowhere"))[0] == 2
+    assert ran("pipeline", *here, *approved)[0] == 3
+    assert ran("evaluate", *here, "--run-id", run_id)[0] == 3
+    assert ran("pipeline", *here, *approved, "--ingest", "loans")[0] == 2
+    assert ran("train", "--model-dir", str(tmp_path / "nowhere"))[0] == 2
 
 
 def test_the_table_changed_under_a_stratified_split(house: House, tmp_path: Path) -> None:

@@ -140,7 +140,8 @@ def build(wanted: Estimator, chosen: Mapping[str, Any], seed: int) -> Any:
 
 
 def _check_parameters(each: Exportable, given: Mapping[str, Any], place: str) -> None:
-    known = _import(each)().get_params()
+    # LightGBM takes some of its parameters without naming them; those of our defaults are known.
+    known = {**_import(each)().get_params(), **each.defaults}
     for name, value in given.items():
         if name not in known:
             raise JobError(

@@ -232,8 +232,8 @@ def _record(
 
 
 def command(
-    model_dir: Annotated[Path, typer.Argument(help="folder of the model project, with model.yaml")],
-    run_id: Annotated[str, typer.Argument(help="MLflow run id, as `train` printed it")],
+    model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
+    run_id: Annotated[str, typer.Option(help="MLflow run id, as `train` printed it")],
 ) -> None:
     """Judge a run; ends with 3 where a gate failed."""
     result = run(model_dir, Settings.from_environment(), run_id)

@@ -64,7 +64,7 @@ def run(
 
 
 def command(
-    model_dir: Annotated[Path, typer.Argument(help="folder of the model project, with model.yaml")],
+    model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
     approved_by: Annotated[str, typer.Option(help="who approves")],
     reason: Annotated[str, typer.Option(help="why")],
     ingest: Annotated[list[str] | None, typer.Option(help="TABLE=SOURCE to ingest first; repeatable")] = None,

@@ -130,8 +130,8 @@ def _shortened(card: str) -> str:
 
 
 def command(
-    model_dir: Annotated[Path, typer.Argument(help="folder of the model project, with model.yaml")],
-    run_id: Annotated[str, typer.Argument(help="MLflow run id, as `train` printed it")],
+    model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
+    run_id: Annotated[str, typer.Option(help="MLflow run id, as `train` printed it")],
     approved_by: Annotated[str, typer.Option(help="who approves")],
     reason: Annotated[str, typer.Option(help="why")],
     override: Annotated[bool, typer.Option(help="register although a gate failed; recorded")] = False,

@@ -245,7 +245,7 @@ def _window(times: Any) -> tuple[str, str] | None:
 
 
 def command(
-    model_dir: Annotated[Path, typer.Argument(help="folder of the model project, with model.yaml")],
+    model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
     since: Annotated[datetime | None, typer.Option(help="first label time (UTC)")] = None,
     until: Annotated[datetime | None, typer.Option(help="labels before this time only (UTC)")] = None,
     estimator: Annotated[str | None, typer.Option(help="import path, instead of model.yaml's")] = None,
