@@ -38,7 +38,7 @@ def decode_value(data: bytes) -> Any:
     if not data:
         return None
     try:
-        return _DECODERS[data[0]](data)
+        return DECODERS[data[0]](data)
     except (KeyError, IndexError, struct.error, ValueError, ArithmeticError, OSError) as error:
         raise DecodeError(f"a stored value cannot be read: {type(error).__name__}: {error}") from None
 
@@ -149,7 +149,9 @@ def _wide(data: bytes) -> Any:
     return convert(_payload(data, 2).decode())
 
 
-_DECODERS: dict[int, Callable[[bytes], Any]] = {
+# By the first byte. The loop over a view's values calls these directly; each raises on bytes that it
+# cannot read.
+DECODERS: dict[int, Callable[[bytes], Any]] = {
     0x0A: _bytes,
     0x12: _text,
     0x18: _integer,

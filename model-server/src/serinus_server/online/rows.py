@@ -8,9 +8,10 @@ from serinus_contracts.errors import ContractError
 from serinus_contracts.expressions import names, typed
 from serinus_contracts.plan import OnlinePlan, PlanView
 from serinus_server.doors import FeatureRow
-from serinus_server.online.decode import SCALAR_TYPES, DecodeError, decode_timestamp, decode_value
+from serinus_server.online.decode import DECODERS, SCALAR_TYPES, DecodeError, decode_timestamp
 
 _log = logging.getLogger(__name__)
+_MOST_TIMES = 4096
 
 
 def check_plan(plan: OnlinePlan) -> None:
@@ -45,6 +46,7 @@ class ViewReader:
         self.view = view
         self.names = tuple(feature.name for feature in view.features)
         self._ttl = float(view.ttl_seconds)
+        self._times: dict[bytes, float] = {}
         self._complained = False
 
     def fill(
@@ -56,31 +58,36 @@ class ViewReader:
         A value is too old when its age is more than the ttl, the bound that training uses.
         """
         if self._ttl and now - at > self._ttl:
-            stale = []
-            for name, data in zip(self.names, raw, strict=True):
-                values[name] = None
-                if data:
-                    stale.append(name)
-            return tuple(stale)
+            values.update(dict.fromkeys(self.names))
+            return tuple(name for name, data in zip(self.names, raw, strict=True) if data)
         for name, data in zip(self.names, raw, strict=True):
             try:
-                values[name] = decode_value(data) if data else None
-            except DecodeError as error:
+                values[name] = DECODERS[data[0]](data) if data else None
+            except Exception as error:
+                # Rare: bytes that another writer left. Whatever they are, they are no value.
                 values[name] = None
-                self.complain(name, error)
+                self._complain(name, error)
         return ()
 
     def event_time(self, data: bytes | None) -> float:
         """Return the Unix time in `data`; 0 where there is none or it cannot be read."""
         if not data:
             return 0.0
+        # Most keys share the few event times of the last materializations.
+        known = self._times.get(data)
+        if known is not None:
+            return known
         try:
-            return decode_timestamp(data)
+            at = decode_timestamp(data)
         except DecodeError as error:
-            self.complain("event time", error)
-            return 0.0
+            self._complain("event time", error)
+            at = 0.0
+        if len(self._times) >= _MOST_TIMES:
+            self._times.clear()
+        self._times[data] = at
+        return at
 
-    def complain(self, name: str, error: Exception) -> None:
+    def _complain(self, name: str, error: Exception) -> None:
         """Log the first unreadable value of the view; a line a request would be a flood."""
         if not self._complained:
             self._complained = True
