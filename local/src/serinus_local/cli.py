@@ -14,6 +14,7 @@ from serinus_jobs.errors import JobError
 from serinus_local import demo as loop
 from serinus_local.processes import LocalError
 from serinus_local.run import Options
+from serinus_operator.adapters.registry import RegistryUnavailable
 
 application = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -49,7 +50,7 @@ def demo(
     page = options.work / "report.html"
     try:
         timeline = loop.run(options, console)
-    except (LocalError, JobError) as error:
+    except (LocalError, JobError, RegistryUnavailable) as error:
         errors.print(f"serinus-local demo: {error}")
         raise SystemExit(1) from None
     except KeyboardInterrupt:

@@ -144,7 +144,11 @@ class Fleet:
 
     def _serve(self, model: str, version: str, slot: int) -> Server:
         target = self.folder / f"{model}-{version}"
-        fetch = [str(Path(sys.executable).with_name("serinus-fetch")), f"mlflow://{model}/{version}", str(target)]
+        fetch = [
+            str(Path(sys.executable).with_name("serinus-fetch")),
+            f"mlflow://{model}/{version}",
+            str(target),
+        ]
         fetching = self._processes.start(f"fetch-{version}", fetch, **self._environment)
         if self._processes.finish(fetching, _FETCH_SECONDS) != 0:
             raise LocalError(f"fetching {model}/{version} failed; see {fetching.log}:\n{fetching.tail()}")

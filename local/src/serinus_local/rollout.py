@@ -138,9 +138,11 @@ class ControlLoop:
                 self._fleet.promote()
                 self._registry.move_alias(self._model, registry_tags.PREVIOUS, before)
                 self._registry.move_alias(self._model, registry_tags.CHAMPION, candidate.version)
+                self._registry.delete_alias(self._model, registry_tags.CANDIDATE)
                 self._registry.set_tag(self._model, candidate.version, registry_tags.STAGE, "production")
             case DropCandidate():
                 self._fleet.drop_candidate()
+                self._registry.delete_alias(self._model, registry_tags.CANDIDATE)
 
     def _tick(self, now: float, decision: Decision) -> Tick:
         verdict = decision.verdict

@@ -69,6 +69,11 @@ class Run:
         """Return the seconds since the run began."""
         return time.time() - self.started
 
+    @staticmethod
+    def clock() -> float:
+        """Return Unix time: what logs and labels carry."""
+        return time.time()
+
     def say(self, text: str, style: str = "") -> None:
         """Print one line with the time of the run."""
         seconds = int(self.now())

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from serinus_jobs import collect
 from serinus_jobs.settings import Settings
 from serinus_local.load import Outcome
+from serinus_local.phases.beginning import House
+from serinus_local.phases.models import Registered
+from serinus_local.phases.serving import PREFIX
+from serinus_local.run import Run
 from serinus_operator.rollout.record import RecordError, parse_record, replay
 
 
@@ -23,7 +28,7 @@ def account(outcomes: list[Outcome], ids: list[str]) -> tuple[int, int, int]:
     Return (answers without a log row, log rows without an answer, rows logged twice).
     """
     answered = {each.prediction_id for each in outcomes if each.status == 200}
-    users = [each for each in ids if each.startswith("user-")]
+    users = [each for each in ids if each.startswith(f"{PREFIX}-")]
     return len(answered - set(users)), len(set(users) - answered), len(users) - len(set(users))
 
 
@@ -41,3 +46,41 @@ def replayed(records: Path) -> tuple[int, int, str]:
                 same, fault = False, fault or str(error)
             differing += not same
     return count, differing, fault
+
+
+def close(run: Run, house: House, *, champion: Registered, previous: Registered) -> None:
+    """End users and servers in order, then count what was promised."""
+    serving = house.serving
+    with run.phase("close", "Let the users go, end the servers, count"):
+        aliases = serving.aliases()
+        wanted = {"champion": champion.version, "previous": previous.version, "candidate": None}
+        run.expect(
+            "the registry names the retrained model champion and the challenger previous",
+            aliases == wanted,
+            ", ".join(f"{alias} {version or 'none'}" for alias, version in aliases.items()),
+        )
+        code = serving.close()
+        outcomes = run.outcomes()
+        lost = sum(each.failed for each in outcomes)
+        refused = sum(400 <= each.status < 500 for each in outcomes)
+        run.expect(
+            "no request is lost or refused over the whole run",
+            code == 0 and bool(outcomes) and lost == refused == 0,
+            f"{len(outcomes)} sent, {lost} lost, {refused} refused",
+        )
+        collect.run(run.settings, serving.model, f"dir:{serving.log_folder}")
+        ids = logged_ids(run.settings, serving.model)
+        missing, strange, twice = account(outcomes, ids)
+        run.expect(
+            "every answer stands in the prediction log once",
+            bool(ids) and missing == strange == twice == 0,
+            f"{len(ids)} rows; {missing} missing, {strange} without an answer, {twice} twice",
+        )
+        records, differing, fault = replayed(serving.records)
+        run.expect(
+            "every recorded decision replays to the same verdict",
+            records > 0 and differing == 0,
+            f"{records} records, {differing} differ{f' ({fault})' if fault else ''}",
+        )
+        pages = sorted(run.settings.reports(serving.model).glob("drift-*.html"))
+        run.diary.drift_page = pages[-1].relative_to(run.options.work).as_posix() if pages else ""

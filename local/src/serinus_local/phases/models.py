@@ -15,6 +15,7 @@ from serinus_local.run import Run
 from serinus_local.timeline import Version
 
 APPROVER = "demo"
+_SHOWN = ("roc_auc", "accuracy", "f1", "brier")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Registered:
 
     version: str
     revision: str
+    alias: str
     passed: bool
     expectation: ScoreExpectation | None
 
@@ -32,13 +34,21 @@ def train_model(
 ) -> TrainResult:
     """Train on labels before `until` and note what came out."""
     result = train.run(run.options.model_dir, settings or run.settings, until=until, **overrides)
-    shown = {
-        key: result.metrics[key] for key in ("roc_auc", "accuracy", "f1", "brier") if key in result.metrics
-    }
-    run.decided("train", f"{name}: revision {result.digest[:12]}", "neutral",
-                f"ROC AUC {result.metrics['roc_auc']:.3f} on its holdout; the graph equals the pipeline.",
-                metrics=shown, run=result.run_id)  # fmt: skip
+    note_trained(run, name, result)
     return result
+
+
+def note_trained(run: Run, name: str, result: TrainResult) -> None:
+    """Note what a training gave."""
+    why = ", ".join(f"{key} {result.metrics[key]:.3f}" for key in _SHOWN if key in result.metrics)
+    run.decided(
+        "train",
+        f"{name}: revision {result.digest[:12]}",
+        "neutral",
+        f"On its holdout: {why}. The graph gives the pipeline's probabilities.",
+        run=result.run_id,
+        seconds=result.seconds,
+    )
 
 
 def evaluate_model(run: Run, name: str, run_id: str, until: datetime) -> EvaluateResult:
@@ -51,13 +61,16 @@ def evaluate_model(run: Run, name: str, run_id: str, until: datetime) -> Evaluat
 def note_gates(run: Run, name: str, result: EvaluateResult) -> None:
     """Note what the gates said."""
     failed = [each for each in result.gates if not each.passed]
+    why = f"All {len(result.gates)} gates held on {result.rows} unseen rows."
+    if failed:
+        why = f"{len(failed)} of {len(result.gates)} gates failed: {', '.join(each.name for each in failed)}."
     run.decided(
-        "gate", f"{name} {'passed' if result.passed else 'refused'}", "good" if result.passed else "bad",
-        f"{len(failed)} of {len(result.gates)} gates failed on {result.rows} unseen rows: "
-        + "; ".join(each.detail for each in failed) if failed
-        else f"All {len(result.gates)} gates held on {result.rows} unseen rows.",
+        "gate",
+        f"{name} {'passed' if result.passed else 'refused'}",
+        "good" if result.passed else "bad",
+        why,
         **{each.name: f"{'passed' if each.passed else 'FAILED'}: {each.detail}" for each in result.gates},
-    )  # fmt: skip
+    )
 
 
 def register_model(
@@ -96,7 +109,7 @@ def note_registered(
     run.diary.versions.append(Version(result.version, revision, name, dict(trained.metrics), result.alias))
     what = f"version {result.version} is {result.alias}" + (", by override" if override else "")
     run.decided("approval", what, "bad" if override else "good", reason, by=APPROVER, revision=revision)
-    return Registered(result.version, revision, evaluated.passed, evaluated.expectation)
+    return Registered(result.version, revision, result.alias, evaluated.passed, evaluated.expectation)
 
 
 def refused_without_override(run: Run, trained: TrainResult, reason: str) -> str | None:

@@ -4,9 +4,8 @@ import sys
 
 import httpx
 
-from serinus_local.processes import Child, Processes
+from serinus_local.processes import Child, Processes, free_ports
 from serinus_local.run import Options
-from serinus_local.processes import free_ports
 
 _READY_SECONDS = 120.0
 

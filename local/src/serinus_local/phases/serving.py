@@ -1,5 +1,6 @@
 """Serving under load: the first version, the users, and rollouts judged by the operator."""
 
+import math
 import signal
 import sys
 from collections import Counter
@@ -19,7 +20,11 @@ from serinus_operator.rollout.policy import Policy, parse_policy
 POLICY_FILE = Path(__file__).parents[1] / "policy.yaml"
 # An edge of the servers' histogram.
 SLO_SECONDS = 0.05
-_ACCURATE_ENOUGH = 100
+# What every id of a user's request begins with.
+PREFIX = "user"
+_FIRST_ANSWERS = 100
+_VERDICTS = {"Harm": "bad", "RollingBack": "bad", "RolledBack": "bad", "Promoted": "good"}
+_QUIET = ("Holding", "Draining")
 
 
 class Serving:
@@ -36,7 +41,10 @@ class Serving:
             "MLFLOW_TRACKING_URI": registry_url,
             "SERINUS_ONLINE_STORE": run.settings.online_store,
             "SERINUS_LOG_SINK": f"dir:{self.log_folder}",
+            # Weights are moved before a server is ended, so nothing has to notice.
             "SERINUS_DRAIN_SECONDS": "0.2",
+            # Training shares two cores with the servers here: late is better than a default.
+            "SERINUS_FEATURE_BUDGET_MS": "1000",
             "OMP_NUM_THREADS": "1",
         }
         self.fleet = Fleet(self._work / "serving", run.processes, environment, first_traffic[0], SLO_SECONDS)
@@ -52,14 +60,19 @@ class Serving:
         """Serve the first version and let the users in."""
         run = self._run
         server = self.fleet.start(self.model, first.version)
-        run.decided("platform", f"version {first.version} serves", "good",
-                    f"It answered its first prediction {server.ready_seconds:.2f} s after its process began.",
-                    revision=server.revision, gateway=self.fleet.envoy.url)  # fmt: skip
+        run.decided(
+            "platform",
+            f"version {first.version} serves",
+            "good",
+            f"It answered its first prediction {server.ready_seconds:.2f} s after its process began.",
+            revision=server.revision,
+            gateway=self.fleet.envoy.url,
+        )
         command = [sys.executable, "-m", "serinus_local.load", "--url", self.fleet.envoy.url]
         command += ["--traffic", str(self._traffic), "--rate", str(run.options.rate)]
-        command += ["--outcomes", str(run.outcomes_file), "--prefix", "user"]
+        command += ["--outcomes", str(run.outcomes_file), "--prefix", PREFIX]
         self._load = run.processes.start("load", command)
-        run.wait_for_answers(_ACCURATE_ENOUGH, deadline=30.0)
+        run.wait_for_answers(_FIRST_ANSWERS, deadline=30.0)
 
     def change_traffic(self, requests: list[Request]) -> None:
         """Let the users ask something else from now on."""
@@ -78,22 +91,19 @@ class Serving:
             passed=registered.passed,
         )
         candidate = Candidate(registered.version, registered.revision, expectation, name, story)
-        last: list[str] = []
+        told = ""
 
         def watch(tick: Tick) -> None:
-            key = f"{tick.reason} {tick.weight}"
-            if last[-1:] == [key] or tick.reason in ("Holding", "Draining"):
+            nonlocal told
+            key = f"{tick.reason} at {tick.weight} %"
+            if key == told or tick.reason in _QUIET:
                 return
-            last.append(key)
-            verdict = {"Harm": "bad", "RollingBack": "bad", "RolledBack": "bad", "Promoted": "good"}.get(
-                tick.reason, "neutral"
-            )
-            what = f"{tick.reason} at {tick.weight} %"
+            told = key
             evidence = {
-                f"e-value of {k}": f"{_e(v)}, roll back at {_e(tick.bounds[k])}"
-                for k, v in tick.evidence.items()
+                f"evidence in {name}": f"{_e_value(log_e)}, harm from {_e_value(tick.bounds[name])} on"
+                for name, log_e in tick.evidence.items()
             }
-            run.decided("rollout", what, verdict, tick.message, **evidence)
+            run.decided("rollout", key, _VERDICTS.get(tick.reason, "neutral"), tick.message, **evidence)
 
         track = self._loop.roll_out(candidate, watch)
         run.diary.rollouts.append(track)
@@ -123,8 +133,10 @@ class Serving:
                 found["lost" if each.failed else each.revision] += 1
         return found
 
+    def answers_of(self, revision: str) -> int:
+        """Count the answers that users got from a revision."""
+        return sum(each.revision == revision and each.status == 200 for each in self._run.outcomes())
 
-def _e(log_e: float) -> str:
-    import math
 
-    return f"{math.exp(log_e):.3g}" if log_e < 13.8 else f"10^{log_e / math.log(10):.0f}"
+def _e_value(log_e: float) -> str:
+    return f"{math.exp(log_e):.3g}" if log_e < math.log(1e6) else f"10^{log_e / math.log(10):.0f}"

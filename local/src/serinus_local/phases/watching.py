@@ -1,5 +1,6 @@
 """Watching what is served: the log, late labels, quality, drift, and whether to train again."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from serinus_operator.retraining import model as retraining
 from serinus_operator.retraining.decide import decide
 from serinus_operator.retraining.triggers import triggers
 
-_ALERTS = 50
+ALERTS = 50
 # The servers' log buffer is written out within this time.
 _LOG_LAG_SECONDS = 3.0
 _EARLY_SHARE = 0.6
@@ -31,10 +32,16 @@ class Stretch:
     window: Window
 
 
-def collect_log(run: Run, serving: Serving) -> collect.CollectResult:
+def collect_log(run: Run, serving: Serving) -> None:
     """Turn what the servers have logged so far into Parquet."""
     time.sleep(_LOG_LAG_SECONDS)
-    return collect.run(run.settings, serving.model, f"dir:{serving.log_folder}")
+    took = collect.run(run.settings, serving.model, f"dir:{serving.log_folder}")
+    run.decided(
+        "log",
+        f"{took.written} predictions collected",
+        "bad" if took.refused else "neutral",
+        f"{took.read} read, {took.refused} refused.",
+    )
 
 
 def take_labels(run: Run, serving: Serving, stretches: list[Stretch]) -> None:
@@ -50,28 +57,37 @@ def take_labels(run: Run, serving: Serving, stretches: list[Stretch]) -> None:
         path = run.options.work / "world" / f"labels-{name}-{int(run.now())}.jsonl"
         write_labels(path, batch)
         result = labels.run(run.settings, serving.model, path, classes=classes)
-        run.decided("labels", f"{result.written} labels joined", "neutral",
-                    f"The {name} batch had {result.read} rows.", **vars(result))  # fmt: skip
+        run.decided(
+            "labels",
+            f"{result.written} labels taken in, {name} batch",
+            "neutral",
+            f"{result.read} read, {result.duplicates} known already, {result.refused} refused.",
+        )
 
 
-def judge_quality(run: Run, serving: Serving, stretch: Stretch, artifacts: list[Path]) -> list[QualityReport]:
-    """Measure quality of every revision that answered in a stretch."""
+def judge_quality(run: Run, stretch: Stretch, revision: str, artifact: Path) -> list[QualityReport]:
+    """Measure quality of one revision in a stretch, beside the holdout of its artifact."""
     reports = quality.run(
-        run.options.model_dir, run.settings, start=stretch.start, end=stretch.end, artifacts=artifacts
+        run.options.model_dir,
+        run.settings,
+        start=stretch.start,
+        end=stretch.end,
+        revision=revision,
+        artifacts=[artifact],
     )
     for report in reports:
-        if not report.metrics:
-            continue
         shown = {
-            name: f"{each[0]:.3f} ({each[1]:.3f} to {each[2]:.3f})" for name, each in report.metrics.items()
+            name: f"{value:.3f} ({low:.3f} to {high:.3f}), holdout {report.holdout.get(name, math.nan):.3f}"
+            for name, (value, low, high) in report.metrics.items()
         }
+        late = f"; median lateness {report.lateness_seconds[0]:.0f} s" if report.lateness_seconds else ""
         run.decided(
-            "quality", f"{stretch.name}: {report.revision} {'degraded' if report.degraded else 'holds'}",
+            "quality",
+            f"{stretch.name}: {'degraded' if report.degraded else 'as on the holdout'}",
             "bad" if report.degraded else "good",
-            f"{report.labelled} of {report.predictions} predictions have a label; median lateness "
-            f"{report.lateness_seconds[0]:.0f} s." if report.lateness_seconds else "No labels yet.",
+            f"{report.labelled} of {report.predictions} predictions have a label{late}.",
             **shown,
-        )  # fmt: skip
+        )
     return reports
 
 
@@ -86,28 +102,33 @@ def judge_drift(run: Run, stretch: Stretch, artifact: Path, *, html: bool) -> Dr
         html=html,
     )
     moved = [each.name for each in report.features if each.drifted]
+    tests = {
+        each.name: f"{each.test}: effect {each.effect:.3g} of {each.threshold:.3g}, q {each.q_value:.2g}"
+        for each in report.features
+    }
     run.decided(
-        "drift", f"{stretch.name}: {report.verdict}",
+        "drift",
+        f"{stretch.name}: {report.verdict}",
         {"drifted": "bad", "stable": "good"}.get(report.verdict, "neutral"),
-        f"{len(moved)} of {len(report.features)} features beyond the effect that matters, on {report.rows} rows"
+        f"{len(moved)} of {len(report.features)} features moved by more than matters, on {report.rows} rows"
         + (f": {', '.join(moved)}." if moved else "."),
-        **{each.name: f"{each.test}: effect {each.effect:.3g} of {each.threshold:.3g}, q {each.q_value:.2g}" for each in report.features},
-    )  # fmt: skip
+        **tests,
+    )
     return report
 
 
 def decide_retraining(
     run: Run, model: str, reports: list[DriftReport | QualityReport], serving_revision: str
-) -> tuple[retraining.Start, retraining.Run, int]:
-    """Let 50 alerts about the same drift come in within seconds. Return the one start, its run as it is
-    remembered, and how many starts there were."""
+) -> tuple[retraining.Start, int]:
+    """Let 50 alerts about the same drift come in within seconds. Return the first start and how
+    many starts there were."""
     monitors = load_model(run.options.model_dir).monitors
     policy = retraining.Policy(monitors.retrain_cooldown_minutes * 60.0, monitors.retrain_budget_per_day)
     memory: list[retraining.Run] = []
     starts: list[retraining.Start] = []
     held: dict[str, int] = {}
     asked = triggers(reports)
-    for i in range(_ALERTS):
+    for i in range(ALERTS):
         # The monitor looks again and again: the same drift, a window that ends a little later.
         alerts = [replace(each, window_end=each.window_end + i * 0.01) for each in asked]
         now = time.time()
@@ -123,7 +144,12 @@ def decide_retraining(
             held[decision.reason] = held.get(decision.reason, 0) + 1
     if not starts:
         raise LocalError(f"retraining did not start: {held}")
-    run.decided("retraining", f"{_ALERTS} alerts, {len(starts)} run", "good" if len(starts) == 1 else "bad",
-                f"{starts[0].reason}. Job {starts[0].name}.", fingerprint=starts[0].fingerprint,
-                held_back=held)  # fmt: skip
-    return starts[0], memory[0], len(starts)
+    run.decided(
+        "retraining",
+        f"{ALERTS} alerts, {len(starts)} run",
+        "good" if len(starts) == 1 else "bad",
+        f"{starts[0].reason}. Job {starts[0].name}.",
+        fingerprint=starts[0].fingerprint,
+        held_back=held,
+    )
+    return starts[0], len(starts)

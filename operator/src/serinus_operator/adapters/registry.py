@@ -31,7 +31,7 @@ class Registry:
 
     def delete_alias(self, model: str, alias: str) -> None:
         """Take `alias` away. Nothing to take is no error."""
-        self._call("DELETE", "/registered-models/alias", params={"name": model, "alias": alias})
+        self._call("DELETE", "/registered-models/alias", json={"name": model, "alias": alias})
 
     def tags(self, model: str, version: str) -> dict[str, str]:
         """Return a version's tags. Raises RegistryUnavailable when there is no such version."""
