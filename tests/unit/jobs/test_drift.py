@@ -1,6 +1,7 @@
 """The drift verb on a real log: verdicts, what is left out, what is refused, Evidently's page."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -234,12 +235,24 @@ def test_files_that_are_no_log_are_named(place, generator):
         drift.run(model_dir, settings, start=START, end=END, artifact=artifact)
 
 
-def test_without_a_champion_the_cure_is_named(place, tmp_path):
-    model_dir, settings, _, _ = place
-    settings = replace(settings, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+def test_the_reference_comes_from_the_champion_when_no_folder_is_given(place, generator, tmp_path):
+    from serinus_jobs.registry import Registry
 
+    model_dir, settings, artifact, contract = place
+    settings = replace(settings, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
     with pytest.raises(JobError, match="has no champion"):
         drift.run(model_dir, settings, start=START, end=END)
+
+    shutil.copytree(artifact, tmp_path / "run" / "model")
+    registry = Registry(settings)
+    run_id = registry.log_run("toy", name="r", params={}, metrics={}, tags={}, folder=tmp_path / "run")
+    version = registry.create_version("toy", run_id, {}, "")
+    registry.set_alias("toy", "champion", version.version)
+    write_log(settings.prediction_log("toy"), rows_of(generator, contract.revision))
+
+    report = drift.run(model_dir, settings, start=START, end=END, html=False)
+
+    assert (report.revision, report.rows) == (contract.revision, ROWS)
 
 
 def test_the_command_prints_each_feature(place, generator, monkeypatch, capsys):
