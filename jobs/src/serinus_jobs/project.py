@@ -15,6 +15,7 @@ from serinus_jobs.errors import JobError
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _LARGEST_FILE = 1 << 20
+_DEEPEST = 50
 T = TypeVar("T")
 
 
@@ -194,11 +195,33 @@ def _load(path: Path, kind: type[T]) -> T:
     if len(text) > _LARGEST_FILE:
         raise JobError(f"{path}: larger than {_LARGEST_FILE} bytes")
     try:
-        # A few aliases of aliases expand to gigabytes, so none are taken.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise JobError(f"{path}: uses a YAML alias; write the value out")
+        _check_tokens(path, text)
         return msgspec.convert(yaml.safe_load(text), kind)
-    except yaml.YAMLError as error:
-        raise JobError(f"{path}: not YAML: {error}") from None
     except msgspec.ValidationError as error:
         raise JobError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        # The reader lets impossible dates, endless digits and keys that are lists through as they fall.
+        raise JobError(f"{path}: not YAML: {error}") from None
+
+
+def _check_tokens(path: Path, text: str) -> None:
+    """Refuse what is small to write and large to read, before it is read.
+
+    A few aliases of aliases expand to gigabytes, so none are taken; the reader's time grows with the square
+    of the nesting.
+    """
+    opening = (
+        yaml.FlowSequenceStartToken,
+        yaml.FlowMappingStartToken,
+        yaml.BlockSequenceStartToken,
+        yaml.BlockMappingStartToken,
+    )
+    closing = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+    depth = 0
+    for token in yaml.scan(text):
+        if isinstance(token, yaml.AliasToken):
+            raise JobError(f"{path}: uses a YAML alias; write the value out")
+        depth += isinstance(token, opening) - isinstance(token, closing)
+        if depth > _DEEPEST:
+            line = token.start_mark.line + 1
+            raise JobError(f"{path}: line {line}: is nested too deeply, more than {_DEEPEST} levels")

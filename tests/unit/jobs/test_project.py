@@ -156,6 +156,11 @@ BOMB = "a: &a [x, x, x]\n" + "".join(
         ("- a list\n", "Expected `object`"),
         ("# " + "x" * (1 << 20), "larger than"),
         ("name: a\x00b\n", "not YAML"),
+        ("name: 2026-13-45\n", "not YAML"),
+        ("name: " + "1" * 5000 + "\n", "not YAML"),
+        ("? [a, b]\n: c\n", "not YAML|Expected|unknown field"),
+        ("[" * 50_000, "nested too deeply"),
+        ("{a: " * 50_000, "nested too deeply"),
     ],
 )
 def test_text_that_is_no_project(tmp_path: Path, text: str, message: str):
