@@ -172,7 +172,9 @@ def _sole_writer(settings: Settings, table: str, name: str) -> Iterator[Path]:
 
 
 def command(
-    model: Annotated[Path, typer.Option(help="project folder, manifests/models/<model>")],
+    model_dir: Annotated[
+        Path, typer.Option("--model-dir", "--model", help="the model's folder, with data.yaml")
+    ],
     table: Annotated[str, typer.Option(help="a table of its data.yaml")],
     source: Annotated[
         str,
@@ -182,7 +184,7 @@ def command(
     ],
 ) -> None:
     """Ingest and say what was read, written and refused. Exit code 2 where no row was good."""
-    result = run(model, table, source, Settings.from_environment())
+    result = run(model_dir, table, source, Settings.from_environment())
     print(f"read {result.read} = written {result.written} + quarantined {result.quarantined}")
     print(f"{len(result.partitions)} partitions, content {result.digest[:12]}")
     for note in result.notes:
