@@ -128,8 +128,8 @@ class FeatureStore:
         """Write the newest row of each key whose event lies in [start, end] to the online store.
 
         All views, or the named. `progress` is called with (view, rows written, rows in all). Feast's
-        own loop is not used: it goes through pandas, where an integer column with a null turns to
-        doubles, reports nothing, and marks the view so that Feast's server refuses reads meanwhile.
+        own loop is not used: it copies the table through pandas at each of its steps, reports nothing,
+        and marks the view so that Feast's server refuses reads meanwhile.
         """
         provider = get_provider(self._config)
         loads = []

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -200,88 +200,6 @@ def test_the_plan_holds_what_feast_stores(tmp_path: Path, churn_plan: OnlinePlan
         for view in churn_plan.views:
             found = stored.execute(f'SELECT feature_name FROM "{view.table}"').fetchall()
             assert {name for (name,) in found} == {feature.name for feature in view.features}
-
-
-def test_materialize_loads_the_newest_row_of_each_key(tmp_path: Path):
-    to = settings(tmp_path)
-    write(
-        to,
-        [row(1, NOON - 2 * DAY, age=30), row(1, NOON - DAY, age=31), row(2, NOON - DAY, total_charges=None)],
-    )
-    write(to, [row(1, NOON + DAY, age=32)], part="part-future")
-    result = materialize.run(to, until=NOON)
-    assert {load.view: load.keys for load in result.views} == {"customer_profile": 2, "customer_behaviour": 2}
-    assert result.keys == 4
-    answer = FeatureStore(to).online("churn", [{"customer_id": each} for each in (1, 2, 3)])
-    assert answer["age"] == [31, 40, None]
-    assert answer["total_charges"] == [1000.0, None, None]
-
-
-def test_late_rows_are_picked_up_and_a_rerun_writes_the_same(tmp_path: Path):
-    to = settings(tmp_path)
-    write(to, [row(1, NOON - 3 * DAY, age=30), row(2, NOON - DAY, age=50)])
-    materialize.run(to, until=NOON)
-    # Known only after the first load: a row older than what it read last, a correction of one already
-    # stored, and a row that is older than the stored one and must not replace it.
-    late = NOON + timedelta(hours=1)
-    write(
-        to,
-        [
-            row(1, NOON - 2 * DAY, created=late, age=31),
-            row(2, NOON - DAY, created=late, age=51),
-            row(2, NOON - 2 * DAY, created=late, age=49),
-        ],
-        part="part-late",
-    )
-    materialize.run(to, until=NOON)
-    assert FeatureStore(to).online("churn", [{"customer_id": 1}, {"customer_id": 2}])["age"] == [30, 50]
-    for until in (late, late, NOON - DAY):
-        materialize.run(to, until=until)
-        assert FeatureStore(to).online("churn", [{"customer_id": 1}, {"customer_id": 2}])["age"] == [31, 51]
-
-
-def test_a_row_later_than_the_look_back_is_not_read_again(tmp_path: Path):
-    to = settings(tmp_path)
-    write(to, [row(1, NOON - 20 * DAY, age=30)])
-    materialize.run(to, until=NOON)
-    write(to, [row(1, NOON - 15 * DAY, created=NOON + DAY, age=31)], part="part-late")
-    materialize.run(to, until=NOON + DAY)
-    assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [30]
-    materialize.run(to, until=NOON + DAY, look_back=20 * DAY)
-    assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [31]
-
-
-def test_a_new_feature_of_a_view_is_loaded_for_every_key(tmp_path: Path):
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for path in REPOSITORY.glob("*.*"):
-        (repository / path.name).write_text(path.read_text())
-    views = repository / "views.py"
-    views.write_text(views.read_text().replace('        Field(name="age", dtype=Int64),\n', ""))
-    to = replace(settings(tmp_path / "data"), feature_repo=repository)
-    write(to, [row(1, NOON - 20 * DAY)])
-    materialize.run(to, until=NOON)
-    assert "age" not in FeatureStore(to).online("churn", [{"customer_id": 1}])
-    views.write_text((REPOSITORY / "views.py").read_text())
-    materialize.run(to, until=NOON + DAY)
-    assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [40]
-
-
-def test_the_verb_says_what_it_wrote(tmp_path: Path, capsys, monkeypatch):
-    to = settings(tmp_path)
-    write(to, [row(1, NOON)])
-    monkeypatch.setenv("SERINUS_DATA", str(tmp_path))
-    monkeypatch.setenv("SERINUS_FEATURE_REPO", str(REPOSITORY))
-    materialize.command(until=NOON.replace(tzinfo=None))
-    lines = capsys.readouterr().out.splitlines()
-    assert "customer_profile: 1 keys, events 2026-04-20 12:00 to 2026-05-20 12:00 UTC" in lines
-    with pytest.raises(JobError, match="must not be negative"):
-        materialize.run(to, look_back=-DAY)
-
-
-def test_nothing_ingested_is_named(tmp_path: Path):
-    with pytest.raises(JobError, match=r"cannot read .*events/customers"):
-        materialize.run(settings(tmp_path), until=NOON)
 
 
 def test_the_stores_on_demand_values_are_the_servers(tmp_path: Path, churn_plan: OnlinePlan):

@@ -1,31 +1,25 @@
 """Our point-in-time join gives Feast's own answer, and nothing from the future."""
 
-from datetime import timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from feast import FeatureService, FeatureStore
+from feast import FeatureService
 from tests.support.feast_repo import (
-    FEASTS,
     FEATURES,
     HOUR,
     ORIGIN,
     OURS,
     entity,
     open_store,
-    random_history,
     random_labels,
     view,
 )
+from tests.support.offline_pair import TTLS, Pair, plant
 
 from serinus_jobs.errors import JobError
-
-# Between two grid points, on one, never: what lies on the edge of a ttl is drawn often.
-TTLS = (timedelta(hours=6), timedelta(hours=5, minutes=30), None)
 
 
 def refs(*names: str) -> list[str]:
@@ -37,31 +31,6 @@ def normal(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.sort_values("row", ignore_index=True)
     frame = frame[sorted(frame.columns)].astype(object)
     return frame.where(frame.notna(), None)
-
-
-class Pair:
-    """The same repository under Feast's offline store and under ours."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        customer, shop = entity("customer"), entity("shop")
-        self.views = [
-            view("a", folder / "a.parquet", TTLS[0], customer),
-            view("b", folder / "b.parquet", TTLS[1], customer),
-            view("c", folder / "c.parquet", TTLS[2], shop, mapping={"raw": "c_amount"}),
-        ]
-        objects = [customer, shop, *self.views]
-        self.ours = open_store(folder / "ours", OURS, objects)
-        off = {**OURS, "filter_by_created_timestamp": False}
-        self.ours_unfiltered = open_store(folder / "off", off, objects)
-        self.feasts = open_store(folder / "feasts", FEASTS, objects)
-
-    def write(self, rng: np.random.Generator, rows: int = 120, keys: int = 4) -> None:
-        for name, key in (("a", "customer_id"), ("b", "customer_id"), ("c", "shop_id")):
-            frame = random_history(rng, name, rows, keys, key)
-            if name == "c":
-                frame = frame.rename(columns={"c_amount": "raw"})
-            frame.to_parquet(self.folder / f"{name}.parquet", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -161,126 +130,6 @@ def test_join_key_maps_join_one_view_twice(pair: Pair):
             labels[["row", "event_timestamp", column]].rename(columns={column: "customer_id"}), ["a:a_visits"]
         ).to_df()
         assert both[f"{prefix}__a_visits"].equals(alone["a_visits"])
-
-
-def plant(pair: Pair, rows: list[tuple[int, timedelta, timedelta, float]]) -> None:
-    """Write view a: (customer, event, creation, amount) with times after the origin."""
-    pd.DataFrame(
-        {
-            "customer_id": [row[0] for row in rows],
-            "event_timestamp": [ORIGIN + row[1] for row in rows],
-            "created_timestamp": [ORIGIN + row[2] for row in rows],
-            "a_amount": [row[3] for row in rows],
-            "a_visits": pd.array([1] * len(rows), dtype="Int64"),
-            "a_city": "Bern",
-        }
-    ).to_parquet(pair.folder / "a.parquet", index=False)
-
-
-def amounts(store: FeatureStore, at: list[timedelta], customer: int = 1) -> list[float | None]:
-    labels = pd.DataFrame(
-        {"customer_id": customer, "event_timestamp": [ORIGIN + each for each in at], "row": range(len(at))}
-    )
-    return store.get_historical_features(labels, ["a:a_amount"]).to_arrow().column("a_amount").to_pylist()
-
-
-SECOND = timedelta(seconds=1)
-MICRO = timedelta(microseconds=1)
-
-
-@pytest.mark.parametrize(
-    ("rows", "at", "expected"),
-    [
-        pytest.param([(1, HOUR, HOUR, 5.0)], HOUR, 5.0, id="an event at the very moment counts"),
-        pytest.param([(1, HOUR, HOUR, 5.0)], HOUR - MICRO, None, id="a microsecond before it does not"),
-        pytest.param([(1, HOUR, HOUR, 5.0)], 7 * HOUR, 5.0, id="the ttl's end is included"),
-        pytest.param([(1, HOUR, HOUR, 5.0)], 7 * HOUR + MICRO, None, id="beyond ttl is missing"),
-        pytest.param([(1, HOUR, HOUR, 5.0)], 5 * HOUR, 5.0, id="within ttl"),
-        pytest.param([(2, HOUR, HOUR, 5.0)], HOUR, None, id="another customer's row"),
-        pytest.param(
-            [(1, HOUR, HOUR, 5.0), (1, HOUR, 2 * HOUR, 6.0)], 2 * HOUR, 6.0, id="the later created wins a tie"
-        ),
-        pytest.param(
-            [(1, HOUR, HOUR, 5.0), (1, HOUR, 2 * HOUR, 6.0)],
-            2 * HOUR - MICRO,
-            5.0,
-            id="a correction counts from its creation",
-        ),
-        pytest.param(
-            [(1, HOUR, HOUR, 5.0), (1, 2 * HOUR, 4 * HOUR, 6.0)],
-            3 * HOUR,
-            5.0,
-            id="a late row does not leak into the past",
-        ),
-        pytest.param(
-            [(1, HOUR, HOUR, 5.0), (1, 2 * HOUR, 4 * HOUR, 6.0)],
-            4 * HOUR,
-            6.0,
-            id="a late row counts once here",
-        ),
-        pytest.param(
-            [(1, 2 * HOUR, 2 * HOUR, 6.0), (1, HOUR, 4 * HOUR, 5.0)],
-            5 * HOUR,
-            6.0,
-            id="a late row never replaces a newer event",
-        ),
-        pytest.param(
-            [(1, 2 * HOUR, 5 * HOUR, 6.0), (1, HOUR, 5 * HOUR, 5.0)],
-            5 * HOUR,
-            6.0,
-            id="of two that arrive together the newer event",
-        ),
-        pytest.param(
-            [(1, timedelta(0), timedelta(0), 5.0), (1, HOUR, 9 * HOUR, 6.0)],
-            6 * HOUR + MICRO,
-            None,
-            id="an expired row is not revived by one still unknown",
-        ),
-    ],
-)
-def test_one_row_at_a_time(pair: Pair, rows: list, at: timedelta, expected: float | None):
-    plant(pair, rows)
-    assert amounts(pair.ours, [at]) == [expected]
-
-
-TRAP = -777.0
-
-
-def trapped(answer: list[float | None]) -> int:
-    """Return how many values were planted after the label they stand beside."""
-    return sum(value == TRAP for value in answer)
-
-
-@pytest.mark.parametrize("trap", ["event one second later", "event before, created one second later"])
-def test_a_value_planted_one_second_after_each_label_never_appears(pair: Pair, trap: str):
-    rng = np.random.default_rng(11)
-    pair.write(rng, rows=200)
-    history = pd.read_parquet(pair.folder / "a.parquet")
-    # Labels far enough apart that a trap has expired (ttl 6 hours) before the next label.
-    at = [timedelta(hours=8 * i, minutes=17) for i in range(40)]
-    traps = pd.DataFrame(
-        {
-            "customer_id": 1,
-            "event_timestamp": [ORIGIN + each + (SECOND if "event one" in trap else -SECOND) for each in at],
-            "created_timestamp": [ORIGIN + each + SECOND for each in at],
-            "a_amount": TRAP,
-            "a_visits": pd.array([0] * len(at), dtype="Int64"),
-            "a_city": "trap",
-        }
-    )
-    pd.concat([history, traps]).to_parquet(pair.folder / "a.parquet", index=False)
-    assert trapped(amounts(pair.ours, at)) == 0
-    # The same check finds every trap where it may be found: a second later, and in a join that looks
-    # at the event alone, which is what Feast does by default.
-    assert trapped(amounts(pair.ours, [each + SECOND for each in at])) == len(at)
-    if "created" in trap:
-        assert trapped(amounts(pair.ours_unfiltered, at)) == len(at)
-    broken = duckdb.sql(
-        f"""SELECT h.a_amount FROM (SELECT unnest({[str(ORIGIN + each) for each in at]})::TIMESTAMPTZ t) l
-        ASOF JOIN (FROM read_parquet('{pair.folder}/a.parquet') WHERE customer_id = 1) h
-        ON l.t + INTERVAL 2 SECOND >= h.event_timestamp"""
-    ).fetchall()
-    assert trapped([row[0] for row in broken]) == len(at)
 
 
 def test_sources_of_any_time_unit_and_files_with_other_columns(pair: Pair, tmp_path: Path):
