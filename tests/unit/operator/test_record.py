@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 
+import msgspec
 import pytest
 from tests.support.rollouts import EXPECTATIONS, POLICY, SHIFT_POLICY, live, stream
 
@@ -26,6 +28,25 @@ def test_every_record_of_a_whole_rollout_replays_bit_for_bit(stable: float, cana
         assert replay(record) == record.verdict
         assert record.previous == previous
         previous = record.digest
+
+
+@pytest.mark.parametrize(("stable", "canary", "word"), [(0.01, 0.01, "promote"), (0.3, 0.9, "rollback")])
+def test_the_order_in_which_a_policy_was_written_changes_no_sentence(stable: float, canary: float, word: str):
+    written = msgspec.structs.replace(
+        POLICY,
+        signals={"slow": 0.2, "invalid": 0.3, "errors": 0.5},
+        ceilings={"slow": 0.95, "invalid": 0.95, "errors": 0.95},
+    )
+    samples = []
+    for sample in stream(6, stable=stable, canary=canary, weight=50):
+        # The same bad requests in every signal, so that all of them have something to say at once.
+        assert sample.stable is not None
+        assert sample.canary is not None
+        arms = [replace(arm, slow=arm.errors, invalid=arm.errors) for arm in (sample.stable, sample.canary)]
+        samples.append(replace(sample, stable=arms[0], canary=arms[1]))
+    records = [parse_record(line) for line in recorded(samples, written)]
+    assert {record.verdict.verdict for record in records} >= {word}
+    assert [replay(record) for record in records] == [record.verdict for record in records]
 
 
 def test_records_with_predictions_replay_too():

@@ -99,8 +99,10 @@ def _decided(policy: Policy, state: JudgeState, sample: Sample) -> tuple[Word, s
     return "promote", _promotion(policy, state)
 
 
+# Below, signals go in alphabetical order, as they come back from a record: a sentence must not depend on
+# the order in which a team wrote its policy.
 def _harm(policy: Policy, state: JudgeState, t: float) -> str | None:
-    for signal, rate in state.rates.items():
+    for signal, rate in sorted(state.rates.items()):
         if rate.log_e >= policy.threshold(signal):
             return (
                 f"Harm in {signal} at t={t:g}: canary {share(rate.canary, state.total_canary)}, stable "
@@ -129,7 +131,7 @@ def _missing_to_advance(policy: Policy, state: JudgeState, sample: Sample) -> li
         missing.append(f"time at this step ({passed:g} of {policy.minimum_seconds:g} s)")
     if state.last_data is None or sample.t - state.last_data > _FRESH_INTERVALS * policy.interval_seconds:
         missing.append("fresh canary requests")
-    for signal in policy.signals:
+    for signal in sorted(policy.signals):
         log_e = state.shift_log_e if signal == "predictions" else state.rates[signal].log_e
         # Half of the way to a rollback, in logarithms: not the moment to expose more users.
         if log_e >= policy.threshold(signal) / 2:
@@ -141,7 +143,7 @@ def _missing_to_advance(policy: Policy, state: JudgeState, sample: Sample) -> li
 
 def _missing_to_promote(policy: Policy, state: JudgeState) -> list[str]:
     missing = []
-    for signal, limit in policy.ceilings.items():
+    for signal, limit in sorted(policy.ceilings.items()):
         rate = state.rates.get(signal)
         if rate is None:
             continue
@@ -161,7 +163,7 @@ def _missing_to_promote(policy: Policy, state: JudgeState) -> list[str]:
 
 def _promotion(policy: Policy, state: JudgeState) -> str:
     shown = []
-    for signal, limit in policy.ceilings.items():
+    for signal, limit in sorted(policy.ceilings.items()):
         if signal in state.rates:
             bound = evidence.upper_bound(state.rates[signal].canary, state.total_canary, policy.alpha)
             shown.append(f"{signal} at most {bound:.3g} (ceiling {limit:g})")
