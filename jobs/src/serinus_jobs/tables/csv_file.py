@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from serinus_jobs.errors import JobError
-from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns
+from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns, temporary_beside
 
 
 class CsvSource:
@@ -108,7 +108,7 @@ class CsvSink:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.part")
+        self._temporary = temporary_beside(path)
         self._file = self._temporary.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._header: Sequence[str] | None = None

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serinus_jobs.errors import JobError
-from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns
+from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns, temporary_beside
 
 # pandas' own integers and booleans have no null, and would turn into floats and objects where one stands.
 _NULLABLE = {
@@ -96,7 +96,7 @@ class ParquetSink:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.part")
+        self._temporary = temporary_beside(path)
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, frame: pd.DataFrame) -> None:

@@ -1,8 +1,10 @@
 """The two doors of this package: a Source is read, a Sink is written. One file an implementation; `spec.py`
 finds the right one."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
@@ -60,6 +62,11 @@ class Sink(Protocol):
     def discard(self) -> None:
         """Remove what `write` left behind. Safe to call after `publish`, and twice."""
         ...
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name in the folder of `path`, another one at each call: two runs never share it."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
 
 
 def check_columns(names: tuple[str, ...], place: str) -> None:

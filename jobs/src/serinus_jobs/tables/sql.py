@@ -1,5 +1,6 @@
 """SQL tables through SQLAlchemy: `<URL>#<table>` or, to read only, `<URL>#<SELECT ...>`."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from serinus_jobs.errors import JobError
 from serinus_jobs.tables.digest import TableDigest
 from serinus_jobs.tables.parquet_files import ParquetSink
 from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns
+
+_QUERY = re.compile(r"(select|with)\s", re.IGNORECASE)
 
 
 class SqlSource:
@@ -61,7 +64,7 @@ class SqlSource:
     def _rows(self, rows: int) -> Iterator[sa.CursorResult[Any]]:
         with engine(self._url) as database, database.connect() as connection:
             try:
-                if self._what.lower().startswith(("select ", "with ")):
+                if _QUERY.match(self._what):
                     statement: Any = sa.text(self._what)
                 else:
                     table = sa.Table(self._what, sa.MetaData(), autoload_with=connection)
@@ -82,7 +85,7 @@ class SqlSink:
 
     def __init__(self, spec: str) -> None:
         self._url, self._table = _split(spec)
-        if self._table.lower().startswith(("select ", "with ")):
+        if _QUERY.match(self._table):
             raise JobError(f"{self._url.render_as_string(hide_password=True)}: a query cannot be written to")
         self.name = f"{self._url.render_as_string(hide_password=True)}#{self._table}"
         self._folder = tempfile.TemporaryDirectory(prefix="serinus-sql-")
