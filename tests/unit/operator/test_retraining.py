@@ -122,6 +122,16 @@ def test_waits_say_until_when():
     )
 
 
+@pytest.mark.parametrize("started", [NOW - 10, NOW + 10, NOW + DAY])
+def test_starts_of_the_last_seconds_and_of_a_clock_ahead_count_in_the_budget(started):
+    policy = Policy(cooldown_seconds=0.0, budget_per_day=1)
+    earlier = run(started=started, outcome="promoted", until=NOW - DAY, lasted=1.0)
+
+    held = decide("churn", [trigger("f2")], [earlier], policy, NOW)
+
+    assert held == Wait("1 runs in 24 hours, the budget is 1", started + DAY)
+
+
 def test_only_the_serving_revision_asks():
     assert isinstance(decide("churn", [trigger()], [], POLICY, NOW, serving="r2"), Nothing)
     assert isinstance(decide("churn", [trigger()], [], POLICY, NOW, serving="r1"), Start)
