@@ -15,6 +15,8 @@ from serinus_server.metrics import ModelMetrics
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
+_LARGEST_SINGLE = float.fromhex("0x1.fffffep+127")
+
 
 class Answer:
     """What a request is told, in order of its rows.
@@ -82,6 +84,10 @@ class Model:
         try:
             probabilities = self._run([row.values for row in rows])
         except InvalidOutput as error:
+            for i, row in enumerate(rows):
+                if any(abs(value) > _LARGEST_SINGLE for value in row.values):
+                    # Finite here, infinite to a graph that casts to float32: the values are at fault.
+                    raise RequestError(400, f"{place}[{i}]: a value is beyond what a float32 holds") from None
             metrics.invalid += error.rows
             raise
         labels = [self._label(each) for each in probabilities]
