@@ -105,7 +105,7 @@ def test_an_answer_is_saved_once_unless_told(tmp_path: Path, history: pd.DataFra
     pd.testing.assert_frame_equal(again, job.to_df())
 
 
-def test_a_join_larger_than_its_memory_spills_and_leaves_nothing(tmp_path: Path):
+def test_a_join_under_a_small_memory_limit_gives_the_same_answer_and_leaves_nothing(tmp_path: Path):
     rng = np.random.default_rng(3)
     rows, scratch = 400_000, tmp_path / "scratch"
     scratch.mkdir()

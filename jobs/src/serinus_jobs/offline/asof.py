@@ -26,7 +26,7 @@ TYPE = "serinus_jobs.offline.asof.AsOfOfflineStore"
 class AsOfOfflineStoreConfig(FeastConfigBaseModel):
     """Options under `offline_store` in feature_store.yaml.
 
-    memory_limit, temp_directory, threads: what DuckDB may use; beyond the memory it spills to disk.
+    memory_limit, temp_directory, threads: what DuckDB may use; beyond the memory it spills what it can.
     filter_by_created_timestamp: a value counts only from the moment it was created. Feast has this off
         by default, and then a row that arrived late leaks into training rows of before.
     """
