@@ -70,11 +70,11 @@ def test_the_level_holds_where_the_true_effect_equals_the_threshold(n, m):
     which is as bad as it gets."""
     generator = np.random.default_rng(3)
     wrong = 0
-    for _ in range(1500):
+    for _ in range(600):
         reference = numeric(generator.random(m))
         wrong += ds.compare_numbers(reference, generator.random(n) + 0.1, 0.1).p_value < 0.05
 
-    assert wrong / 1500 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1500)
+    assert wrong / 600 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 600)
 
 
 def test_the_bound_is_the_tail_of_the_sum_of_two_suprema():
@@ -134,14 +134,14 @@ def test_the_level_of_total_variation_holds_at_the_threshold():
     generator = np.random.default_rng(4)
     names = list("abcd")
     wrong = 0
-    for _ in range(1500):
+    for _ in range(600):
         then = generator.multinomial(400, [0.25] * 4)
         now = generator.multinomial(300, [0.3, 0.3, 0.2, 0.2])
         reference = CategoryReference("c", 400, 0, dict(zip(names, map(int, then), strict=True)))
         counts = dict(zip(names, map(int, now), strict=True))
         wrong += ds.compare_categories(reference, counts, 0, 0.1).p_value < 0.05
 
-    assert wrong / 1500 <= 0.05
+    assert wrong / 600 <= 0.05
 
 
 @pytest.mark.parametrize("counts", [{}, {"a": 0}])
