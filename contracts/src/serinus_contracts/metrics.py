@@ -14,6 +14,7 @@ DEFAULTED = "serinus_defaulted_values_total"  # values filled by a declared defa
 STALE = "serinus_stale_values_total"  # stored values older than their view's ttl, by view
 LOGGED = "serinus_prediction_log_logged_total"  # rows handed to the sink
 DROPPED = "serinus_prediction_log_dropped_total"  # rows dropped because the buffer was full or the sink down
+TRIMMED = "serinus_prediction_log_trimmed_total"  # rows this writer cut off a bounded stream, uncollected
 MODEL_INFO = "serinus_model_info"  # gauge 1, by model, revision, version
 
 PROTOCOLS = ("v1", "v2", "native")

@@ -44,6 +44,7 @@ class ModelMetrics(Collector):
         # The log counts for itself; these read it at scrape.
         self.logged: Callable[[], int] = lambda: 0
         self.dropped: Callable[[], int] = lambda: 0
+        self.trimmed: Callable[[], int] = lambda: 0
 
     def observe(self, seconds: float) -> None:
         """Count one request's duration."""
@@ -77,6 +78,7 @@ class ModelMetrics(Collector):
             (names.DEGRADED, "rows answered with defaults for want of the store", self.degraded),
             (names.LOGGED, "rows handed to the log's sink", self.logged()),
             (names.DROPPED, "rows the log dropped", self.dropped()),
+            (names.TRIMMED, "rows cut off a bounded stream before they were collected", self.trimmed()),
         ):
             family = CounterMetricFamily(name, text, labels=model)
             family.add_metric(self.labels, value)

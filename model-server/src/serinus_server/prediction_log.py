@@ -75,6 +75,11 @@ class PredictionLog:
         """Rows offered so far. Equal to `logged + dropped` after `close`."""
         return self.logged + self.dropped + len(self._buffer) + self._in_flight
 
+    @property
+    def trimmed(self) -> int:
+        """Logged rows that the sink has cut off its bound again; 0 for a sink without one."""
+        return int(getattr(self._sink, "trimmed", 0))
+
     def offer(self, record: Offered | Any) -> bool:
         """Take one row, or drop and count it. Never blocks, never raises; returns whether it was taken."""
         buffer = self._buffer

@@ -78,6 +78,7 @@ def wire(
     metrics = ModelMetrics(contract, name, version, loaded.accuracy)
     metrics.logged = lambda: log.logged
     metrics.dropped = lambda: log.dropped
+    metrics.trimmed = lambda: log.trimmed
     exposition = Exposition()
     exposition.add(metrics)
     model = Model(

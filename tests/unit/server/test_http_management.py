@@ -85,7 +85,7 @@ def test_every_metric_of_the_contract_is_there_at_0(server: Server, artifact: tu
     exported = set(re.findall(r"^# TYPE (\S+)", text, re.M))
     for name in (names.PREDICTIONS, names.DURATION, names.REQUESTS, names.INVALID, names.DEGRADED):
         assert name in exported
-    for name in (names.DEFAULTED, names.LOGGED, names.DROPPED, names.MODEL_INFO):
+    for name in (names.DEFAULTED, names.LOGGED, names.DROPPED, names.TRIMMED, names.MODEL_INFO):
         assert name in exported
     for protocol in names.PROTOCOLS:
         for code in CODES:
