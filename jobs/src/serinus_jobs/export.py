@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from serinus_contracts.artifact import EXPORT_TOLERANCE, GRAPH_INPUT, GRAPH_OUTPUT, Input
-from serinus_jobs import estimators
 from serinus_jobs.errors import JobError
 
 # The opsets that onnxruntime 1.16 and later run; newer ones bring nothing that these graphs use.
@@ -218,8 +217,3 @@ def floor_float32(value: float) -> np.float32:
         near = np.float32(value)
     # Compared as doubles: numpy would round `value` to float32 first.
     return near if float(near) <= float(value) else np.nextafter(near, np.float32(-np.inf))
-
-
-def scaled(path: str) -> bool:
-    """Return whether the estimator of import `path` wants standardised inputs."""
-    return estimators.find(path).scaled
