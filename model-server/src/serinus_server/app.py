@@ -29,6 +29,10 @@ def create(model: Model, exposition: Exposition, is_draining: Callable[[], bool]
         version=model.version,
         redoc_url=None,
         redirect_slashes=False,
+        responses={
+            404: {"description": "another model, version or path than what is served"},
+            503: {"description": "not ready: loading or draining"},
+        },
     )
     app.add_exception_handler(HTTPException, _as_error)
 

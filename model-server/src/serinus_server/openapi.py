@@ -41,12 +41,17 @@ def model_info(model: Model) -> dict[str, Any]:
 def predict_routes(model: Model, max_rows: int) -> dict[str, dict[str, Any]]:
     """Return, by path, the keyword arguments of the FastAPI route that documents each predict verb."""
     row = _row(model)
-    one = {
-        "type": "object",
-        "properties": {"features": row, "entity": _entity(model)},
-        "additionalProperties": False,
+    keyed = model.contract.plan is not None
+    one = (
+        _closed({}, {"features": row, "entity": _entity(model)}) if keyed else _closed({"features": row}, {})
+    )
+    width = len(model.contract.inputs)
+    values = {
+        "type": "array",
+        "items": {"type": ["number", "string", "boolean", "null"]},
+        "minItems": width,
+        "maxItems": width,
     }
-    values = {"type": "array", "items": {"type": ["number", "string", "boolean", "null"]}}
     v1 = _closed({"instances": _rows({"anyOf": [row, values]}, max_rows)}, {"parameters": {"type": "object"}})
     tensor = _closed(
         {
