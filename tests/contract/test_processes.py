@@ -100,7 +100,7 @@ def test_waiting_has_a_deadline_and_an_end(tmp_path: Path):
 def test_environment_is_added_for_one_child_only(tmp_path: Path):
     show = [sys.executable, "-c", "import os; print(os.environ.get('SERINUS_TEST', 'unset'))"]
     with Processes(tmp_path) as processes:
-        processes.finish(processes.start("with", show, SERINUS_TEST="set"), 20.0)
+        processes.finish(processes.start("with", show, {"SERINUS_TEST": "set"}), 20.0)
         processes.finish(processes.start("without", show), 20.0)
     assert (tmp_path / "with.log").read_text() == "set\n"
     assert (tmp_path / "without.log").read_text() == "unset\n"

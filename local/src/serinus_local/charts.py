@@ -112,11 +112,10 @@ class Plot:
         size = f'width="{max(0.5, right - left):.1f}" height="{self.height - _TOP - _BOTTOM}"'
         self._add(f'<rect class="band {kind}" x="{left}" y="{_TOP}" {size}>{_title(title)}</rect>')
 
-    def dot(self, x: float, y: float, kind: str, title: str = "") -> None:
-        """Draw one point."""
-        self._add(
-            f'<circle class="dot {kind}" cx="{self.px(x)}" cy="{self.py(y)}" r="3.5">{_title(title)}</circle>'
-        )
+    def caption(self, x: float, text: str, title: str = "") -> None:
+        """Write a small text at the top, centred at x."""
+        where = f'x="{self.px(x)}" y="{_TOP + 11}" text-anchor="middle"'
+        self._add(f'<text class="tick" {where}>{escape(text)}{_title(title)}</text>')
 
     def svg(self) -> str:
         """Return the finished element."""
@@ -159,17 +158,25 @@ class Row:
     note: str = ""
 
 
-def rows(label: str, found: Sequence[Row], x: tuple[float, float], *, bars: bool = False) -> str:
+def rows(
+    label: str,
+    found: Sequence[Row],
+    x: tuple[float, float],
+    *,
+    bars: bool = False,
+    width: int = WIDTH,
+    left: int = 210,
+) -> str:
     """Draw one labelled line per row: a bar or a dot, a whisker for the interval, a tick for the bound."""
-    left, right, line = 210, 150, 28
+    right, line = 150 if width == WIDTH else 60, 28
     height = line * len(found) + 34
-    span = WIDTH - left - right
+    span = width - left - right
 
     def px(value: float) -> float:
         return round(left + min(1.0, max(0.0, (value - x[0]) / (x[1] - x[0]))) * span, 1)
 
     parts = []
-    for value in nice_ticks(*x, count=5):
+    for value in nice_ticks(*x, count=5 if width == WIDTH else 3):
         parts.append(f'<path class="grid" d="M{px(value)},6V{height - 26}"/>')
         where = f'x="{px(value)}" y="{height - 10}"'
         parts.append(f'<text class="tick" {where} text-anchor="middle">{number(value)}</text>')
@@ -191,8 +198,8 @@ def rows(label: str, found: Sequence[Row], x: tuple[float, float], *, bars: bool
         if row.bound is not None:
             parts.append(f'<path class="mark bound" d="M{px(row.bound)},{y - 11}V{y + 11}"/>')
         if row.note:
-            parts.append(f'<text class="note" x="{WIDTH - right + 12}" y="{y + 4}">{escape(row.note)}</text>')
-    return _frame(height, label, parts)
+            parts.append(f'<text class="note" x="{width - right + 12}" y="{y + 4}">{escape(row.note)}</text>')
+    return _frame(height, label, parts, width)
 
 
 def _clock_ticks(low: float, high: float) -> list[float]:
@@ -204,6 +211,6 @@ def _title(text: str) -> str:
     return f"<title>{escape(text)}</title>" if text else ""
 
 
-def _frame(height: int, label: str, parts: Sequence[str]) -> str:
+def _frame(height: int, label: str, parts: Sequence[str], width: int = WIDTH) -> str:
     inner = "".join(parts)
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">{inner}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{inner}</svg>'

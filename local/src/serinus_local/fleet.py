@@ -149,7 +149,7 @@ class Fleet:
             f"mlflow://{model}/{version}",
             str(target),
         ]
-        fetching = self._processes.start(f"fetch-{version}", fetch, **self._environment)
+        fetching = self._processes.start(f"fetch-{version}", fetch, self._environment, lasting=False)
         if self._processes.finish(fetching, _FETCH_SECONDS) != 0:
             raise LocalError(f"fetching {model}/{version} failed; see {fetching.log}:\n{fetching.tail()}")
         revision = read_contract((target / CONTRACT_FILE).read_bytes()).revision
@@ -157,10 +157,12 @@ class Fleet:
         child = self._processes.start(
             f"server-{version}",
             [sys.executable, "-m", "serinus_server"],
-            **self._environment,
-            SERINUS_MODEL_DIR=str(target),
-            SERINUS_MODEL_VERSION=version,
-            SERINUS_PORT=str(port),
+            {
+                **self._environment,
+                "SERINUS_MODEL_DIR": str(target),
+                "SERINUS_MODEL_VERSION": version,
+                "SERINUS_PORT": str(port),
+            },
         )
         url = f"http://127.0.0.1:{port}"
         waited = self._processes.wait_ready(child, lambda: self._answers(url, version))

@@ -35,11 +35,13 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class Child:
-    """One running child. `process.pid` is also the id of its process group and session."""
+    """One running child. `process.pid` is also the id of its process group and session. One that is not
+    `lasting` may end by itself."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    lasting: bool = True
 
     def alive(self) -> bool:
         """Return whether it still runs."""
@@ -95,7 +97,14 @@ class Processes:
         finally:
             signal.signal(signal.SIGINT, previous)
 
-    def start(self, name: str, command: Sequence[str], **environment: str) -> Child:
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        lasting: bool = True,
+    ) -> Child:
         """Start `command` with `environment` added. Its output goes to `<logs>/<name>.log`."""
         log = self._logs / f"{name}.log"
         parent = os.getpid()
@@ -111,11 +120,11 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**self._environment, **environment},
+                env={**self._environment, **(environment or {})},
                 start_new_session=True,
                 preexec_fn=bind_to_parent,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, lasting)
         self._children.append(child)
         return child
 
@@ -138,9 +147,9 @@ class Processes:
         return code
 
     def check(self) -> None:
-        """Raise LocalError when a child ended that nobody stopped."""
+        """Raise LocalError when a lasting child ended that nobody stopped."""
         for child in self._children:
-            if not child.alive():
+            if child.lasting and not child.alive():
                 raise LocalError(
                     f"{child.name} ended by itself with code {child.process.returncode}; "
                     f"see {child.log}:\n{child.tail()}"

@@ -7,12 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from serinus_contracts.drift_report import DriftReport, QualityReport
+from serinus_contracts.drift_report import DriftReport
 from serinus_local.charts import Plot, Row, clock, rows
 from serinus_local.timeline import RolloutTrack, Timeline, Version
 
 # Evidence is drawn between these, as e-values.
 _EVIDENCE_FLOOR, _EVIDENCE_CEILING = 1e-6, 1e6
+# Metrics that are drawn, with the title of their plot, and half a page's width for each.
+_SHOWN = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "f1": "F1", "brier": "Brier score (less is better)"}
+_HALF = 470
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIGNALS = ("errors", "slow", "invalid", "predictions")
 
 
@@ -57,10 +61,12 @@ def _whole_run(timeline: Timeline, colours: dict[str, str]) -> dict[str, str]:
     most = max((sum(second.sent.values()) for second in traffic), default=1.0)
 
     weight = _framed(timeline, "Share of traffic sent to the canary", x, (0.0, 100.0), 190, "% to the canary")
+    for i, phase in enumerate(timeline.phases, start=1):
+        weight.caption((phase.start + phase.end) / 2, str(i), phase.title)
     for row, track in enumerate(timeline.rollouts):
         points = [(tick.t, float(tick.weight)) for tick in track.ticks]
         weight.step(points, colours.get(track.canary, "r0"), f"{track.name}: {track.outcome}", filled=True)
-        weight.mark(track.end, "end", f"{track.name}: {track.outcome}", row=row % 3)
+        weight.mark(track.end, "end", f"{track.name}: {track.outcome}", row=1 + row % 3)
 
     answered = _framed(
         timeline, "Answers a second by revision", x, (0.0, most * 1.1), 170, "answers a second"
@@ -117,12 +123,11 @@ def _evidence(track: RolloutTrack) -> str:
             if signal in tick.evidence
         ]
         plot.line(points, f"s-{signal}", signal)
-    bounds = track.ticks[-1].bounds if track.ticks else {}
-    for signal, bound in bounds.items():
-        if signal == min(bounds, key=lambda name: bounds[name]):
-            plot.bound(
-                math.exp(bound), "harm", f"roll back at {math.exp(bound):.0f} (lowest bound of all signals)"
-            )
+    bounds = next((tick.bounds for tick in reversed(track.ticks) if tick.bounds), {})
+    if bounds:
+        least = min(bounds.values())
+        names = " and ".join(sorted(name for name, bound in bounds.items() if bound == least))
+        plot.bound(math.exp(least), "harm", f"roll back: {math.exp(least):.0f} ({names})")
     return plot.svg()
 
 
@@ -138,7 +143,7 @@ def _drift(report: DriftReport) -> str:
                 each.effect / each.threshold,
                 "drifted" if each.drifted else "steady",
                 bound=1.0,
-                note=f"{each.test}, q = {each.q_value:.1g}",
+                note=f"q = {each.q_value:.1g}",
             )
             for each in found
         ],
@@ -148,67 +153,50 @@ def _drift(report: DriftReport) -> str:
 
 
 def _quality(timeline: Timeline, colours: dict[str, str]) -> str:
-    found = []
-    for report in timeline.quality:
-        for name in _shown_metrics(report):
-            value, low, high = report.metrics[name][:3]
-            found.append(
-                Row(
-                    f"{name}, {_name(timeline.versions, report.revision)}",
-                    value,
-                    colours.get(report.revision, "r0"),
-                    low,
-                    high,
-                    report.holdout.get(name),
-                    "degraded" if report.degraded else f"{report.labelled} labels",
-                )
-            )
+    found = [
+        Row(
+            f"{name} {measured.stretch}",
+            measured.report.metrics[name][0],
+            colours.get(measured.report.revision, "r0"),
+            low=measured.report.metrics[name][1],
+            high=measured.report.metrics[name][2],
+            bound=measured.report.holdout.get(name),
+            note="degraded"
+            if name in measured.report.degraded_metrics
+            else f"{measured.report.labelled} labels",
+        )
+        for name in _SHOWN
+        for measured in timeline.quality
+        if name in measured.report.metrics
+    ]
     return rows("Quality from labels that came late, with 95 % intervals", found, (0.0, 1.0))
 
 
-def _shown_metrics(report: QualityReport) -> list[str]:
-    return [name for name in ("roc_auc", "accuracy", "f1") if name in report.metrics]
-
-
-def _name(versions: tuple[Version, ...], revision: str) -> str:
-    return next((version.name for version in versions if version.revision == revision), revision)
-
-
 def _metrics(versions: tuple[Version, ...], colours: dict[str, str]) -> list[tuple[str, str]]:
-    names = [
-        name for name in ("roc_auc", "accuracy", "f1", "brier") if any(name in v.metrics for v in versions)
-    ]
-    return [
-        (
-            name,
-            rows(
-                f"{name} of each version on its holdout",
-                [
-                    Row(
-                        f"{v.version}: {v.name}",
-                        v.metrics[name],
-                        colours[v.revision],
-                        note=f"{v.metrics[name]:.3f}",
-                    )
-                    for v in versions
-                    if name in v.metrics
-                ],
-                (0.0, 1.0),
-            ),
-        )
-        for name in names
-    ]
+    """Draw each metric of all versions, lower-is-better ones named so."""
+    drawn = []
+    for name, title in _SHOWN.items():
+        found = [
+            Row(f"{v.version}: {v.name}", v.metrics[name], colours[v.revision], note=f"{v.metrics[name]:.3f}")
+            for v in versions
+            if name in v.metrics
+        ]
+        if found:
+            drawn.append((title, rows(f"{title} of each version", found, (0.0, 1.0), width=_HALF)))
+    return drawn
 
 
 def _wall(timeline: Timeline) -> str:
     longest = max((phase.end - phase.start for phase in timeline.phases), default=1.0)
     found = [
-        Row(phase.title, phase.end - phase.start, "time", note=f"{phase.end - phase.start:.1f} s")
-        for phase in timeline.phases
+        Row(f"{i}  {phase.title}", phase.end - phase.start, "time", note=f"{phase.end - phase.start:.1f} s")
+        for i, phase in enumerate(timeline.phases, start=1)
     ]
-    return rows("Wall time of each phase, in seconds", found, (0.0, longest * 1.05), bars=True)
+    return rows("Wall time of each phase, in seconds", found, (0.0, longest * 1.05), bars=True, left=430)
 
 
 def _power(value: float) -> str:
     """Return an e-value as an axis shows it."""
-    return f"{value:g}" if 0.1 < value < 1000 else f"10^{round(math.log10(value))}"
+    return (
+        f"{value:g}" if 0.1 < value < 1000 else "10" + str(round(math.log10(value))).translate(_SUPERSCRIPT)
+    )

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from serinus_contracts.drift_report import DriftReport, QualityReport
+from serinus_contracts.drift_report import DriftReport
 from serinus_jobs.settings import Settings
 from serinus_local.load import Outcome, read_outcomes
-from serinus_local.processes import LocalError, Processes
+from serinus_local.processes import Child, LocalError, Processes
 from serinus_local.timeline import (
     Decided,
     Expected,
+    Measured,
     Phase,
     RolloutTrack,
     Timeline,
@@ -48,7 +49,7 @@ class Diary:
     rollouts: list[RolloutTrack] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
-    quality: list[QualityReport] = field(default_factory=list)
+    quality: list[Measured] = field(default_factory=list)
     drift: DriftReport | None = None
     drift_page: str = ""
 
@@ -62,6 +63,7 @@ class Run:
         self.settings = settings
         self.diary = Diary()
         self.started = time.time()
+        self.drift_page: Child | None = None
         self.outcomes_file = options.work / "outcomes.csv"
         self._console = console
 

@@ -64,7 +64,8 @@ class Decided:
 
 @dataclass(frozen=True)
 class Version:
-    """One version of the model. `metrics` are of its holdout, `fate` is what became of it."""
+    """One version of the model. `metrics` are those of its evaluation, on the newest rows that it had not
+    seen; `fate` is what became of it."""
 
     version: str
     revision: str
@@ -95,6 +96,14 @@ class Second:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Quality of the served model in one named stretch of traffic."""
+
+    stretch: str
+    report: QualityReport
+
+
+@dataclass(frozen=True)
 class Timeline:
     """The whole run."""
 
@@ -109,7 +118,7 @@ class Timeline:
     decisions: tuple[Decided, ...]
     versions: tuple[Version, ...]
     expected: tuple[Expected, ...]
-    quality: tuple[QualityReport, ...] = ()
+    quality: tuple[Measured, ...] = ()
     drift: DriftReport | None = None
     drift_page: str = ""
     artefacts: dict[str, str] = field(default_factory=dict)

@@ -13,6 +13,8 @@ from serinus_local.phases.serving import PREFIX
 from serinus_local.run import Run
 from serinus_operator.rollout.record import RecordError, parse_record, replay
 
+_PAGE_SECONDS = 120.0
+
 
 def logged_ids(settings: Settings, model: str) -> list[str]:
     """Return the prediction id of every row of the collected log."""
@@ -82,5 +84,10 @@ def close(run: Run, house: House, *, champion: Registered, previous: Registered)
             records > 0 and differing == 0,
             f"{records} records, {differing} differ{f' ({fault})' if fault else ''}",
         )
-        pages = sorted(run.settings.reports(serving.model).glob("drift-*.html"))
-        run.diary.drift_page = pages[-1].relative_to(run.options.work).as_posix() if pages else ""
+        if run.drift_page is not None:
+            drawn = run.processes.finish(run.drift_page, _PAGE_SECONDS) == 0
+            pages = sorted(run.settings.reports(serving.model).glob("drift-*.html"))
+            run.expect(
+                "Evidently's page of the drift is written", drawn and len(pages) == 1, f"{len(pages)} pages"
+            )
+            run.diary.drift_page = pages[0].relative_to(run.options.work).as_posix() if pages else ""

@@ -6,6 +6,7 @@ from serinus_local.phases.beginning import House, load_online, take_in
 from serinus_local.phases.watching import Stretch
 from serinus_local.processes import LocalError
 from serinus_local.run import Run
+from serinus_local.timeline import Measured
 from serinus_local.world import Window
 from serinus_operator.retraining.model import Start
 
@@ -37,15 +38,14 @@ def watch(run: Run, house: House, served: models.Registered, calm: Stretch, shif
     with run.phase("watch", "Collect the log, join late labels, measure quality and drift"):
         watching.collect_log(run, serving)
         watching.take_labels(run, serving, [calm, shifted])
-        reports = [
-            report
-            for stretch in (calm, shifted)
-            for report in watching.judge_quality(run, stretch, served.revision, artifact)
-        ]
-        run.diary.quality = reports
-        quiet = watching.judge_drift(run, calm, artifact, html=False)
-        found = watching.judge_drift(run, shifted, artifact, html=True)
+        for stretch in (calm, shifted):
+            found_quality = watching.judge_quality(run, stretch, served.revision, artifact)
+            run.diary.quality += [Measured(stretch.name, report) for report in found_quality]
+        reports = [each.report for each in run.diary.quality]
+        quiet = watching.judge_drift(run, calm, artifact)
+        found = watching.judge_drift(run, shifted, artifact)
         run.diary.drift = found
+        run.drift_page = watching.start_drift_page(run, shifted, artifact)
         run.expect("no drift is found before the world changes", quiet.verdict == "stable", quiet.verdict)
         moved = ", ".join(each.name for each in found.features if each.drifted)
         run.expect("drift is found after it", found.verdict == "drifted", f"{found.verdict}: {moved}")
@@ -53,7 +53,7 @@ def watch(run: Run, house: House, served: models.Registered, calm: Stretch, shif
         run.expect(
             "labels that came late show worse quality after the shift, and not before",
             worse == [False, True],
-            f"degraded {'and '.join(map(str, worse))}",
+            ", then ".join("degraded" if each else "as on the holdout" for each in worse),
         )
         start, starts = watching.decide_retraining(run, serving.model, [found, *reports], served.revision)
         run.expect(

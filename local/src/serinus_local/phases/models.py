@@ -106,7 +106,7 @@ def note_registered(
 ) -> Registered:
     """Note a registration and return the version."""
     revision = trained.digest[:12]
-    run.diary.versions.append(Version(result.version, revision, name, dict(trained.metrics), result.alias))
+    run.diary.versions.append(Version(result.version, revision, name, dict(evaluated.metrics), result.alias))
     what = f"version {result.version} is {result.alias}" + (", by override" if override else "")
     run.decided("approval", what, "bad" if override else "good", reason, by=APPROVER, revision=revision)
     return Registered(result.version, revision, result.alias, evaluated.passed, evaluated.expectation)

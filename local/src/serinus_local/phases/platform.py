@@ -22,7 +22,7 @@ def start_registry(options: Options, processes: Processes) -> tuple[Child, str]:
         "--artifacts-destination", str(options.work / "mlartifacts"),
         "--serve-artifacts", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
-    child = processes.start("mlflow", command, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+    child = processes.start("mlflow", command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
     return child, f"http://127.0.0.1:{port}"
 
 

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from serinus_local.charts import clock
 from serinus_local.fleet import Fleet
 from serinus_local.load import Request, write_traffic
 from serinus_local.phases.models import Registered
@@ -108,6 +109,10 @@ class Serving:
         track = self._loop.roll_out(candidate, watch)
         run.diary.rollouts.append(track)
         run.fate(registered.revision, f"{track.outcome}: {track.ticks[-1].message}")
+        if track.outcome == "promoted":
+            run.fate(
+                track.stable, f"served until {clock(track.end)}, when version {registered.version} took over"
+            )
         return track
 
     def close(self) -> int:

@@ -1,6 +1,7 @@
 """Watching what is served: the log, late labels, quality, drift, and whether to train again."""
 
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from serinus_contracts.drift_report import DriftReport, QualityReport
 from serinus_jobs import collect, drift, labels, quality
 from serinus_jobs.project import load_model
 from serinus_local.phases.serving import Serving
-from serinus_local.processes import LocalError
+from serinus_local.processes import Child, LocalError
 from serinus_local.run import Run
 from serinus_local.world import Window, labels_of, write_labels
 from serinus_operator.retraining import model as retraining
@@ -91,7 +92,7 @@ def judge_quality(run: Run, stretch: Stretch, revision: str, artifact: Path) -> 
     return reports
 
 
-def judge_drift(run: Run, stretch: Stretch, artifact: Path, *, html: bool) -> DriftReport:
+def judge_drift(run: Run, stretch: Stretch, artifact: Path) -> DriftReport:
     """Compare a stretch with the data that the artifact was trained on."""
     report = drift.run(
         run.options.model_dir,
@@ -99,7 +100,7 @@ def judge_drift(run: Run, stretch: Stretch, artifact: Path, *, html: bool) -> Dr
         start=stretch.start,
         end=stretch.end,
         artifact=artifact,
-        html=html,
+        html=False,
     )
     moved = [each.name for each in report.features if each.drifted]
     tests = {
@@ -115,6 +116,22 @@ def judge_drift(run: Run, stretch: Stretch, artifact: Path, *, html: bool) -> Dr
         **tests,
     )
     return report
+
+
+def start_drift_page(run: Run, stretch: Stretch, artifact: Path) -> Child:
+    """Let the verb draw Evidently's page beside everything else: importing Evidently takes many seconds."""
+    options = ["--model-dir", str(run.options.model_dir), "--artifact", str(artifact)]
+    window = ["--start", str(stretch.start), "--end", str(stretch.end)]
+    return run.processes.start(
+        "drift-page",
+        [str(Path(sys.executable).with_name("serinus-jobs")), "drift", *options, *window],
+        {
+            "SERINUS_DATA": str(run.settings.data),
+            "MLFLOW_TRACKING_URI": run.settings.tracking_uri,
+            "OMP_NUM_THREADS": "1",
+        },
+        lasting=False,
+    )
 
 
 def decide_retraining(
