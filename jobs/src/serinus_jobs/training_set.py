@@ -67,13 +67,16 @@ def load(
         raise JobError(f"table {project.label.table!r} has no labelled row in the window asked for")
     plan: OnlinePlan | None = None
     frame = labels
-    if project.feature_service is not None:
+    if project.feature_service is None:
+        inputs = contract_inputs(project.features, None)
+    else:
         from serinus_jobs.feature_store import FeatureStore
 
         store = FeatureStore(settings)
         plan = store.plan(project.feature_service)
+        # Before the join, which takes long and may be in vain.
+        inputs = contract_inputs(project.features, plan)
         frame = _ordered(store.training_frame(project.feature_service, labels), project)
-    inputs = contract_inputs(project.features, plan)
     _check_columns(frame, inputs, project)
     target = _target(frame[project.label.column], project)
     encoded = encode_frame(frame, inputs)
@@ -97,10 +100,14 @@ def load(
 
 
 def contract_inputs(features: tuple[Feature, ...], plan: OnlinePlan | None) -> tuple[Input, ...]:
-    """Return the contract's inputs: as declared, with who gives each of them, by the online plan."""
+    """Return the contract's inputs: as declared, with who gives each of them, by the online plan.
+
+    Raises JobError for an input without a default that no request gives: while the store is down, or
+    for a key that it does not hold, a server could answer no request by entity key.
+    """
     stored = {feature.name for view in plan.views for feature in view.features} if plan else set()
     computed = {each.name for each in plan.on_demand} if plan else set()
-    return tuple(
+    inputs = tuple(
         Input(
             name=each.name,
             dtype=each.type,
@@ -111,6 +118,21 @@ def contract_inputs(features: tuple[Feature, ...], plan: OnlinePlan | None) -> t
             source="on_demand" if each.name in computed else "store" if each.name in stored else "request",
         )
         for each in features
+    )
+    _check_defaults(inputs)
+    return inputs
+
+
+def _check_defaults(inputs: tuple[Input, ...]) -> None:
+    bare = [each for each in inputs if each.default is None and each.source != "request"]
+    if not bare:
+        return
+    first, *others = bare
+    giver = "comes from the online store" if first.source == "store" else "is computed on demand"
+    more = f"; likewise {', '.join(each.name for each in others)}" if others else ""
+    raise JobError(
+        f"features.{first.name}: {giver}, and without a default a request by entity key fails while the "
+        f"store is down; declare a `default` in model.yaml{more}"
     )
 
 

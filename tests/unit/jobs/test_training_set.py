@@ -10,7 +10,8 @@ from tests.support.training import loans, publish, settings_in, write_project
 
 from serinus_contracts.plan import OnDemand, OnlinePlan, PlanFeature, PlanView
 from serinus_jobs import reference, training_set
-from serinus_jobs.project import load_model
+from serinus_jobs.errors import JobError
+from serinus_jobs.project import Feature, load_model
 from serinus_jobs.training_set import TrainingSet
 
 
@@ -66,15 +67,49 @@ def test_rows_without_a_label_or_outside_the_contract_are_counted(tmp_path: Path
     assert found.frame["visits"].isna().sum() == 5
 
 
-def test_the_plan_says_who_gives_an_input() -> None:
-    from serinus_jobs.project import Feature
+VIEW = PlanView("v", 60, (PlanFeature("stored", "DOUBLE", "00"),), "_ts:v", "t")
+PLAN = OnlinePlan("p", "s", (), (VIEW,), (OnDemand("computed", "DOUBLE", "stored * 2"),), ("given",))
 
-    view = PlanView("v", 60, (PlanFeature("stored", "DOUBLE", "00"),), "_ts:v", "t")
-    plan = OnlinePlan("p", "s", (), (view,), (OnDemand("computed", "DOUBLE", "stored * 2"),), ("given",))
-    features = tuple(Feature(name=name, type="float64") for name in ("stored", "computed", "given"))
-    sources = [each.source for each in training_set.contract_inputs(features, plan)]
+
+def test_the_plan_says_who_gives_an_input() -> None:
+    features = tuple(
+        Feature(name=name, type="float64", default=0.0) for name in ("stored", "computed", "given")
+    )
+    sources = [each.source for each in training_set.contract_inputs(features, PLAN)]
     assert sources == ["store", "on_demand", "request"]
     assert {each.source for each in training_set.contract_inputs(features, None)} == {"request"}
+
+
+@pytest.mark.parametrize(
+    ("without", "plan", "message"),
+    [
+        (("stored",), PLAN, "features.stored: comes from the online store, .* declare a `default`"),
+        (("computed",), PLAN, "features.computed: is computed on demand, .* declare a `default`"),
+        (("stored", "computed"), PLAN, "features.stored: .*; likewise computed"),
+        (("given",), PLAN, None),
+        (("stored", "computed", "given"), None, None),
+    ],
+)
+def test_what_a_store_that_is_down_would_leave_open_needs_a_default(
+    without: tuple[str, ...], plan: OnlinePlan | None, message: str | None
+) -> None:
+    features = tuple(
+        Feature(name=name, type="float64", default=None if name in without else 0.0)
+        for name in ("stored", "computed", "given")
+    )
+    if message is None:
+        assert len(training_set.contract_inputs(features, plan)) == 3
+        return
+    with pytest.raises(JobError, match=message) as caught:
+        training_set.contract_inputs(features, plan)
+    assert caught.value.exit_code == 2
+
+
+def test_falsy_defaults_are_defaults() -> None:
+    features = (Feature(name="stored", type="float64", default=0.0),)
+    assert training_set.contract_inputs(features, PLAN)[0].default == 0.0
+    (flag,) = training_set.contract_inputs((Feature(name="stored", type="bool", default=False),), PLAN)
+    assert flag.default is False
 
 
 def test_reference_statistics_are_of_the_raw_values(tmp_path: Path) -> None:
