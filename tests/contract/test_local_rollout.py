@@ -15,9 +15,9 @@ from serinus_contracts.artifact import ModelContract
 from serinus_contracts.expectation import ScoreExpectation
 from serinus_jobs.registry import Registry as JobsRegistry
 from serinus_jobs.settings import Settings
+from serinus_local.accounts import replayed
 from serinus_local.fleet import Fleet
 from serinus_local.load import Outcome, Request, read_outcomes, write_traffic
-from serinus_local.phases.closing import replayed
 from serinus_local.processes import LocalError, Processes
 from serinus_local.rollout import Candidate, ControlLoop
 from serinus_operator.adapters.registry import Registry

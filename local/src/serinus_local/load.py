@@ -24,6 +24,8 @@ import uvloop
 from serinus_contracts.records import PREDICTION_ID_HEADER, REVISION_HEADER
 
 COLUMNS = ("prediction_id", "at", "latency_ms", "status", "revision", "entity")
+# What every prediction id of a user's request begins with.
+USERS = "user"
 _OPEN_LIMIT = 2_000
 _TIMEOUT = 10.0
 _FLUSH_SECONDS = 0.5
@@ -167,7 +169,7 @@ def main() -> None:
     parser.add_argument("--traffic", type=Path, required=True)
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--outcomes", type=Path, required=True)
-    parser.add_argument("--prefix", default="request")
+    parser.add_argument("--prefix", default=USERS)
     sent = uvloop.run(_main(parser.parse_args()))
     print(f"sent {sent} requests", file=sys.stderr)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from serinus_local.accounts import account
 from serinus_local.load import Outcome, Request, read_outcomes, read_traffic, write_traffic
-from serinus_local.phases.closing import account
 from serinus_local.timeline import Expected, Timeline, by_second
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serinus_local.charts import clock
 from serinus_local.fleet import Fleet
-from serinus_local.load import Request, write_traffic
+from serinus_local.load import USERS, Request, write_traffic
 from serinus_local.phases.models import Registered
 from serinus_local.processes import Child, LocalError
 from serinus_local.rollout import Candidate, ControlLoop
@@ -21,8 +21,6 @@ from serinus_operator.rollout.policy import Policy, parse_policy
 POLICY_FILE = Path(__file__).parents[1] / "policy.yaml"
 # An edge of the servers' histogram.
 SLO_SECONDS = 0.05
-# What every id of a user's request begins with.
-PREFIX = "user"
 _FIRST_ANSWERS = 100
 _VERDICTS = {"Harm": "bad", "RollingBack": "bad", "RolledBack": "bad", "Promoted": "good"}
 _QUIET = ("Holding", "Draining")
@@ -71,7 +69,7 @@ class Serving:
         )
         command = [sys.executable, "-m", "serinus_local.load", "--url", self.fleet.envoy.url]
         command += ["--traffic", str(self._traffic), "--rate", str(run.options.rate)]
-        command += ["--outcomes", str(run.outcomes_file), "--prefix", PREFIX]
+        command += ["--outcomes", str(run.outcomes_file), "--prefix", USERS]
         self._load = run.processes.start("load", command)
         run.wait_for_answers(_FIRST_ANSWERS, deadline=30.0)
 
