@@ -1,4 +1,4 @@
-"""The ASGI application: predict paths are answered here, everything else by the FastAPI application.
+"""The ASGI application: predict paths and pages are answered here, everything else by FastAPI.
 
 A FastAPI route costs more than decoding, prediction and encoding together, so the hot paths never see
 one. Before the model is loaded only liveness is answered; everything else is a 503.
@@ -11,15 +11,15 @@ from typing import Any, Protocol
 
 from serinus_contracts.records import PREDICTION_ID_HEADER, REVISION_HEADER
 from serinus_server.body import CLOSE, Disconnected, Receive, read_body
+from serinus_server.deferred import Asgi
 from serinus_server.errors import RequestError, body_of, explain
 from serinus_server.metrics import ModelMetrics
 from serinus_server.model import checked_id
+from serinus_server.pages import Answer
 from serinus_server.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-# As FastAPI types itself: its own messages are mappings of any kind.
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
@@ -52,14 +52,23 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.max_body_bytes
         self._routes: dict[str, Verb] = {}
+        self._pages: dict[str, Callable[[], Answer]] = {}
         self._rest: Asgi | None = None
         self._metrics: ModelMetrics | None = None
         self._revision = (REVISION_HEADER.encode(), b"")
         self.draining = False
 
-    def serve(self, routes: dict[str, Verb], rest: Asgi, metrics: ModelMetrics, revision: str) -> None:
-        """Answer `routes` (path to verb) from now on, and everything else by `rest`."""
+    def serve(
+        self,
+        routes: dict[str, Verb],
+        pages: dict[str, Callable[[], Answer]],
+        rest: Asgi,
+        metrics: ModelMetrics,
+        revision: str,
+    ) -> None:
+        """Answer `routes` (path to verb) and `pages` (path to answer) from now on, and the rest by `rest`."""
         self._routes = routes
+        self._pages = pages
         self._rest = rest
         self._metrics = metrics
         self._revision = (REVISION_HEADER.encode(), revision.encode())
@@ -69,12 +78,14 @@ class Application:
         verb = self._routes.get(scope["path"])
         if verb is not None:
             await self._predict(verb, scope, receive, send)
-        elif self._rest is not None:
-            await self._rest(scope, receive, send)
-        else:
+        elif self._rest is None:
             live = _LIVE.get(scope["path"])
             body = live or body_of("the model is still being loaded")
-            await _answer(send, 200 if live else 503, body, [])
+            await _answer(send, 200 if live else 503, body, _JSON)
+        elif scope["method"] == "GET" and (page := self._pages.get(scope["path"])) is not None:
+            await _answer(send, *page())
+        else:
+            await self._rest(scope, receive, send)
 
     async def _predict(self, verb: Verb, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -134,7 +145,7 @@ def _check_type(headers: dict[bytes, bytes], binary: bool) -> None:
         raise RequestError(400, "inference-header-content-length: binary tensors are taken by V2 only")
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    headers = [_JSON_TYPE, (b"content-length", b"%d" % len(body)), *headers]
+async def _answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -6,9 +6,10 @@ import msgspec
 
 from serinus_contracts.artifact import REFERENCE_FILE, ModelContract
 from serinus_contracts.reference import Reference
-from serinus_server import app
+from serinus_server import pages
 from serinus_server.artifacts import load_contract
 from serinus_server.asgi import Application, Verb
+from serinus_server.deferred import Asgi, deferred
 from serinus_server.doors import OnlineStore, PredictionSink
 from serinus_server.instances import Instances
 from serinus_server.log import make_sink
@@ -90,8 +91,20 @@ def wire(
         metrics=metrics,
         offer=log.offer,
     )
-    management = app.create(model, exposition, lambda: application.draining, settings.max_rows)
-    application.serve(routes(model, settings.max_rows), management, metrics, contract.revision)
+    about = pages.pages(model, exposition, lambda: application.draining)
+
+    def documents() -> Asgi:
+        from serinus_server import app  # takes longer than all other imports together
+
+        return app.create(model, about, settings.max_rows)
+
+    application.serve(
+        routes(model, settings.max_rows),
+        pages.by_path(about, name, version),
+        deferred(documents),
+        metrics,
+        contract.revision,
+    )
     return Served(model, log, store)
 
 
