@@ -85,6 +85,8 @@ def typed(expression: str, value_type: str) -> Callable[..., Value]:
 
 
 def _as_double(value: Value) -> float | None:
+    if type(value) is float:
+        return value
     return float(value) if isinstance(value, int | float) else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from serinus_contracts.artifact import ModelContract
 from serinus_contracts.encoding import RowEncoder
 from serinus_contracts.errors import ContractError
-from serinus_contracts.expressions import compiled, names
+from serinus_contracts.expressions import names, typed
 from serinus_server.doors import FeatureRow, OnlineStore, StoreUnavailable
 from serinus_server.errors import RequestError
 from serinus_server.online import check_entity
@@ -44,6 +44,10 @@ class EncodedRow:
         self.stale = stale
 
 
+# Holds the place of a row until the store has answered.
+_PENDING = EncodedRow([], ())
+
+
 class Instances:
     """Turns instances into encoded rows for one model.
 
@@ -71,7 +75,7 @@ class Instances:
         self._computed: tuple[tuple[str, tuple[str, ...], Callable[..., Any]], ...] = ()
         if plan:
             self._computed = tuple(
-                (each.name, names(each.expression), compiled(each.expression))
+                (each.name, names(each.expression), typed(each.expression, each.value_type))
                 for each in plan.on_demand
                 if each.name in known
             )
@@ -92,7 +96,7 @@ class Instances:
                 elif self.keys and not self.keys.isdisjoint(instance):
                     entity, request = self._split(instance)  # type: ignore[arg-type]  # lists are above
                     looked_up.append((index, entity, request))
-                    rows.append(EncodedRow([], ()))
+                    rows.append(_PENDING)
                 else:
                     named = self._with_computed(instance) if self._computed else instance  # type: ignore[arg-type]
                     rows.append(EncodedRow(*self._encode(named)))  # type: ignore[arg-type]
@@ -122,19 +126,28 @@ class Instances:
             if not features.found and not degraded and self._refuse_unknown:
                 raise RequestError(404, f"{place}[{index}]: the store holds nothing for this key")
             try:
-                named = self._enrich(features, request)
-                missing = next((name for name in self._required if name not in named), None)
-                if missing is not None:
-                    raise _unanswerable(f"{place}[{index}]: {missing}", features.found, degraded)
-                values, defaulted = self._encode(named)
+                named = self._enrich.gather(features, request)
+                try:
+                    values, defaulted = self._encode(named)
+                except ContractError:
+                    # Rare, so what the store holds wrongly is looked for only now.
+                    named = self._enrich.usable(named)
+                    missing = next((name for name in self._required if name not in named), None)
+                    if missing is not None:
+                        raise _unanswerable(
+                            f"{place}[{index}]: {missing}", features.found, degraded
+                        ) from None
+                    values, defaulted = self._encode(named)
             except ContractError as error:
                 raise RequestError(400, f"{place}[{index}]: {error}") from None
             rows[index] = EncodedRow(
                 values, defaulted, entity, features.found or degraded, degraded, features.stale
             )
 
-    def _split(self, instance: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, instance: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
         assert self._plan is not None
+        if self.keys.issuperset(instance):
+            return check_entity(self._plan, instance), _NOTHING
         entity = {name: value for name, value in instance.items() if name in self.keys}
         request = {name: value for name, value in instance.items() if name not in self.keys}
         return check_entity(self._plan, entity), request

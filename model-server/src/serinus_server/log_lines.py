@@ -24,7 +24,10 @@ def line_encoder(contract: ModelContract, name: str) -> Callable[[tuple[Any, ...
                 "model": name,
                 "revision": revision,
                 "entity": row.entity,
-                "features": {key: show(value) for (key, show), value in zip(shown, row.values, strict=True)},
+                "features": {
+                    key: value if show is None else show(value)
+                    for (key, show), value in zip(shown, row.values, strict=True)
+                },
                 "prediction": str(label),
                 "probabilities": probabilities,
                 "degraded": row.degraded,
@@ -36,10 +39,10 @@ def line_encoder(contract: ModelContract, name: str) -> Callable[[tuple[Any, ...
     return line
 
 
-def _shown(each: Input) -> Callable[[float], Any]:
+def _shown(each: Input) -> Callable[[float], Any] | None:
     if each.dtype == "string":
         allowed = each.allowed
         return lambda code: allowed[int(code)]
     if each.dtype == "bool":
         return bool
-    return int if each.dtype == "int64" else float
+    return int if each.dtype == "int64" else None

@@ -56,7 +56,8 @@ STORED: dict[str, Any] = {"age": 30, "charges": 50.0, "tenure": 10, "tier": "plu
 
 def _row(stored: dict[str, Any] | None = None, request: dict[str, Any] | None = None) -> dict[str, Any]:
     values = {**STORED, **(stored or {})}
-    return Enricher(CONTRACT)(FeatureRow(values, True), request or {})
+    enricher = Enricher(CONTRACT)
+    return enricher.usable(enricher.gather(FeatureRow(values, True), request or {}))
 
 
 def test_stored_and_computed_values_make_a_row_that_the_encoder_takes() -> None:
@@ -71,8 +72,8 @@ def test_stored_and_computed_values_make_a_row_that_the_encoder_takes() -> None:
 
 
 def test_an_unknown_entity_gets_every_default() -> None:
-    row = Enricher(CONTRACT)(FeatureRow(dict.fromkeys(STORED), False), {})
-    assert row == {}
+    row = Enricher(CONTRACT).gather(FeatureRow(dict.fromkeys(STORED), False), {})
+    assert set(row.values()) == {None}
     assert RowEncoder(INPUTS).encode(row)[1] == tuple(each.name for each in INPUTS)
 
 
@@ -132,8 +133,8 @@ def test_what_a_request_may_not_give_is_named(request_values: dict[str, Any], me
 def test_an_expression_that_cannot_be_computed_is_null() -> None:
     plan = replace(PLAN, on_demand=(OnDemand("double_ratio", "DOUBLE", "tier - age"),))
     inputs = tuple(each for each in INPUTS if each.name != "boost")
-    row = Enricher(replace(CONTRACT, plan=plan, inputs=inputs))(FeatureRow(STORED, True), {})
-    assert "double_ratio" not in row
+    row = Enricher(replace(CONTRACT, plan=plan, inputs=inputs)).gather(FeatureRow(STORED, True), {})
+    assert row["double_ratio"] is None
 
 
 @pytest.mark.parametrize(

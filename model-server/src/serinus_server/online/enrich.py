@@ -1,8 +1,7 @@
 """From stored features and request values to the named values of one row: on-demand features computed,
 nulls left out, so that the row encoder fills the declared defaults and marks them."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from serinus_contracts.artifact import Input, ModelContract
@@ -39,7 +38,7 @@ class Enricher:
         computed = {each.name: each for each in plan.on_demand}
         for each in contract.inputs:
             _check_source(each, stored, computed)
-        self._stored = tuple(_usable(each) for each in contract.inputs if each.source == "store")
+        self._stored = {each.name: RowEncoder((each,)) for each in contract.inputs if each.source == "store"}
         self._from_request = {each.name for each in contract.inputs if each.source == "request"}
         self._operands = frozenset(plan.request) - self._from_request
         # What is both an input and an operand is checked before it is computed with.
@@ -50,25 +49,33 @@ class Enricher:
         )
         self._forbidden = (set(stored) | set(computed)) - self._from_request - self._operands
 
-    def __call__(self, features: FeatureRow, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values for `RowEncoder.encode`; what is null, or not what the contract says a
-        stored value must be, is left out: that is no fault of the client.
+    def gather(self, features: FeatureRow, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values for `RowEncoder.encode`, null where there is none.
 
+        Stored values are as they are: if the encoder refuses the row, let `usable` look at them.
         Raises ContractError when the request gives a value that it may not.
         """
-        values = features.values
-        row: dict[str, Any] = {}
-        for name, usable in self._stored:
-            value = values.get(name)
-            if value is not None and usable(value):
-                row[name] = value
-        operands = values
+        get = features.values.get
+        row = {name: get(name) for name in self._stored}
         if request:
             self._take(request, row)
-            operands = {**values, **request}
         if self._computed:
-            self._compute(operands, row)
+            known = {**features.values, **request}
+            for name, reads, evaluate, is_input in self._computed:
+                value = known[name] = evaluate(*[known.get(read) for read in reads])
+                if is_input:
+                    row[name] = value
         return row
+
+    def usable(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a gathered row without nulls, and without what is not what the contract says a stored
+        value must be: that is no fault of the client, so the declared default applies."""
+        stored = self._stored
+        return {
+            name: value
+            for name, value in row.items()
+            if value is not None and (name not in stored or _takes(stored[name], value))
+        }
 
     def _take(self, request: Mapping[str, Any], row: dict[str, Any]) -> None:
         for name, value in request.items():
@@ -88,13 +95,6 @@ class Enricher:
                     f"{', '.join(known) or 'nothing else'}"
                 )
 
-    def _compute(self, operands: Mapping[str, Any], row: dict[str, Any]) -> None:
-        known = dict(operands)
-        for name, reads, evaluate, is_input in self._computed:
-            value = known[name] = evaluate(*[known.get(read) for read in reads])
-            if is_input and value is not None:
-                row[name] = value
-
 
 def _check_source(each: Input, stored: Mapping[str, str], computed: Mapping[str, OnDemand]) -> None:
     if each.source == "store":
@@ -106,17 +106,12 @@ def _check_source(each: Input, stored: Mapping[str, str], computed: Mapping[str,
         raise ContractError(f"{each.name}: source is on_demand, but the plan does not compute it")
 
 
-def _usable(each: Input) -> tuple[str, Callable[[Any], bool]]:
-    if each.dtype == "string":
-        allowed = frozenset(each.allowed)
-        return each.name, lambda value: value in allowed
-    if each.dtype == "bool":
-        return each.name, lambda value: type(value) is bool
-    edge = float(_LARGEST_INTEGER) if each.dtype == "int64" else math.inf
-    low = -edge if each.minimum is None else each.minimum
-    high = edge if each.maximum is None else each.maximum
-    # NaN fails both comparisons; an infinity passes only an open end.
-    return each.name, lambda value: low <= value <= high and -math.inf < value < math.inf
+def _takes(encoder: RowEncoder, value: Any) -> bool:
+    try:
+        encoder.encode_list((value,))
+    except ContractError:
+        return False
+    return True
 
 
 def _check_operand(name: str, value: Any) -> None:
