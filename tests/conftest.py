@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,10 @@ import pytest
 
 from serinus_contracts.artifact import ModelContract
 from tests.support.artifacts import build_artifact
+
+# A shell that starts us in the background has us ignore SIGINT. Children inherit that, and tests of Ctrl-C hang.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:
