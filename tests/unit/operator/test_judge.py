@@ -128,6 +128,33 @@ class TestMissingData:
         assert verdicts[0].reason == "The canary gets no traffic yet."
         assert state.interval_share == pytest.approx(0.1)
 
+    @pytest.mark.parametrize("unread", [1, 4, 9])
+    def test_a_canary_unread_while_both_arms_fail_is_compared_over_the_same_time(self, unread: int):
+        both_failing = steady(9, canary_bad=20, stable_bad=180)
+        stable, canary = both_failing[-1].stable, both_failing[-1].canary
+        calm = [
+            Sample(
+                540.0 + 60 * k,
+                10,
+                replace(stable, requests=stable.requests + 900 * k, errors=stable.errors + 4 * k),
+                replace(canary, requests=canary.requests + 100 * k),
+            )
+            for k in (1, 2)
+        ]
+        samples = [*both_failing, *calm]
+        samples = [replace(s, canary=None) if k < unread else s for k, s in enumerate(samples)]
+        state, verdicts = judged(samples)
+        assert {v.verdict for v in verdicts[unread:]} == {"advance"}
+        assert state.rates["errors"].log_e < 0
+        assert state.split_log_e < 0
+
+    def test_a_canary_that_began_late_in_its_unread_time_is_not_blamed_for_what_hit_both_then(self):
+        before = [Sample(60.0 * k, 10, Counts(900 * k, 0), None) for k in range(1, 10)]
+        burst = Sample(600.0, 10, Counts(9000, 180), Counts(100, 20))
+        state, verdicts = judged([*before, burst])
+        assert state.interval_share == pytest.approx(0.1)
+        assert verdicts[-1].verdict != "rollback"
+
 
 def base_split(samples):
     return judged(samples)[0].split

@@ -150,9 +150,10 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     """Return the state with one sample more; `sample.t` follows `state.last_t`.
 
     A sample that lacks an arm moves no baseline of either: the next complete one is differenced over the
-    whole gap in both arms, so that the canary's share of the requests is that of the same time. (A canary
-    never seen before has served nothing yet.) If the weight changed within the gap, the largest weight
-    counts as share: more requests explain more errors, so this errs on the careful side.
+    whole gap in both arms, so that the canary's share of the requests is that of the same time. If the
+    weight changed within the gap, or the canary was not read before and so may have served from any
+    moment of it on, the largest weight counts as share: more requests explain more errors, so this errs on
+    the careful side. Only at weight 0 is a canary never read known to have served nothing.
     """
     before = state.last_t
     state = replace(state, last_t=sample.t, interval_stable=None, interval_canary=None, interval_share=None)
@@ -163,7 +164,7 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     if sample.weight and state.started is None:
         state = replace(state, started=since)
     canary = sample.canary
-    if canary is None and state.canary is None:
+    if canary is None and state.canary is None and state.gap_low is None and sample.weight == 0:
         canary = Counts(predictions={})
     if sample.stable is None or canary is None:
         low = sample.weight if state.gap_low is None else min(state.gap_low, sample.weight)
@@ -173,7 +174,8 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     d_stable, d_canary = difference(state.stable, sample.stable), difference(state.canary, canary)
     requests = d_stable.requests + d_canary.requests
     share = d_canary.requests / requests if requests else 0.0
-    mixed = state.gap_low is not None and not state.gap_low == state.gap_high == sample.weight
+    gap = state.gap_low is not None
+    mixed = gap and (state.canary is None or not state.gap_low == state.gap_high == sample.weight)
     if mixed:
         share = max(share, sample.weight / 100, (state.gap_high or 0) / 100)
     state = _counted(policy, state, d_stable, d_canary, share)
