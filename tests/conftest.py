@@ -16,7 +16,7 @@ import pytest
 from serinus_contracts.artifact import ModelContract
 from tests.support.artifacts import build_artifact
 
-# A shell that starts us in the background has us ignore SIGINT. Children inherit that, and tests of Ctrl-C hang.
+# A shell that starts us in the background makes us ignore SIGINT, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
