@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from serinus_contracts.artifact import (
     CARD_FILE,
@@ -64,9 +65,12 @@ def write(
 
 
 def load(folder: Path) -> LoadedModel:
-    """Read the artifact in `folder`. Raises JobError for a missing or changed file."""
+    """Read the artifact in `folder`. Raises JobError for a missing or changed file, and for one that
+    lies elsewhere: a link, or a name that is a path."""
     try:
-        contract = read_contract((folder / CONTRACT_FILE).read_bytes())
+        contract = read_contract(_inside(folder, CONTRACT_FILE).read_bytes())
+        for name in contract.files:
+            _inside(folder, name)
         for name, digest in contract.files.items():
             if _sha256(folder / name) != digest:
                 raise JobError(
@@ -78,6 +82,17 @@ def load(folder: Path) -> LoadedModel:
     except ContractError as error:
         raise JobError(f"artifact {folder}: {error}") from None
     return LoadedModel(contract, Graph(data))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of a plain file of the folder. Raises OSError where there is none."""
+    if PurePosixPath(name).name != name or "\0" in name:
+        raise JobError(f"artifact {folder}: {name!r:.120} leads out of its folder; fetch the model again")
+    path = folder / name
+    # A link may lead anywhere, and a pipe would be waited for.
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise JobError(f"artifact {folder}: {name!r:.120} is a link or no file; fetch the model again")
+    return path
 
 
 def _sha256(path: Path) -> str:

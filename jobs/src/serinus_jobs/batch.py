@@ -7,7 +7,7 @@ and appear under the target's name only when the last one is done. A re-run give
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import typer
 
-from serinus_contracts.artifact import CONTRACT_FILE, ModelContract, read_contract
-from serinus_contracts.errors import ContractError
+from serinus_contracts.artifact import ModelContract
 from serinus_jobs import artifact_folder
 from serinus_jobs.batch_rows import RowReader
 from serinus_jobs.errors import JobError
@@ -57,7 +56,7 @@ def run(
     Raises JobError naming row, feature and reason for a bad row, and for whatever else is wrong; then
     the target is as it was.
     """
-    model = _load(artifact)
+    model = artifact_folder.load(artifact)
     opened = open_source(source)
     columns = opened.columns()
     reader = RowReader(model.contract, columns, optional, opened.name)
@@ -116,18 +115,6 @@ def _check_probabilities(probabilities: npt.NDArray[np.float64], chunk: Chunk, p
         raise JobError(
             f"{place}: row {row}: the model's answer is no probability vector; nothing was written"
         )
-
-
-def _load(artifact: Path) -> artifact_folder.LoadedModel:
-    path = artifact / CONTRACT_FILE
-    try:
-        contract = read_contract(path.read_bytes())
-    except (OSError, ContractError) as error:
-        raise JobError(f"{path}: no model to load: {error}") from None
-    for name in (CONTRACT_FILE, *contract.files):
-        if PurePosixPath(name).name != name or (artifact / name).is_symlink():
-            raise JobError(f"{artifact}: {name!r} leads out of the artifact's folder; fetch the model again")
-    return artifact_folder.load(artifact)
 
 
 def _refuse_same(source: str, target: str, artifact: Path) -> None:

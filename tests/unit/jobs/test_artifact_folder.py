@@ -1,3 +1,5 @@
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,41 @@ def test_a_changed_or_missing_file_is_named(
     (tmp_path / name).unlink() if text is None else (tmp_path / name).write_bytes(text)
     with pytest.raises(JobError, match=message):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../model.onnx",
+        "/etc/hostname",
+        "sub/model.onnx",
+        "./model.onnx",
+        "..",
+        ".",
+        "",
+        "a/../model.onnx",
+        "a\0b",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused_unread(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    contract = build_artifact(folder, trees=2)
+    (tmp_path / MODEL_FILE).write_bytes((folder / MODEL_FILE).read_bytes())
+    files = {name: contract.files[MODEL_FILE], **contract.files}
+    (folder / CONTRACT_FILE).write_text(replace(contract, files=files, digest="").sealed().to_json())
+    with pytest.raises(JobError, match=r"leads out of its folder|is a link or no file"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, CONTRACT_FILE])
+def test_links_and_pipes_are_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    build_artifact(folder, trees=2)
+    (folder / name).rename(tmp_path / name)
+    (folder / name).symlink_to(tmp_path / name)
+    with pytest.raises(JobError, match=f"'{name}' is a link or no file"):
+        load(folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(JobError, match=f"'{name}' is a link or no file"):
+        load(folder)

@@ -161,10 +161,10 @@ def test_a_model_behind_a_link_is_refused(source: Path, tmp_path: Path):
     build_artifact(folder)
     (folder / MODEL_FILE).rename(tmp_path / "elsewhere.onnx")
     (folder / MODEL_FILE).symlink_to(tmp_path / "elsewhere.onnx")
-    with pytest.raises(JobError, match="leads out of"):
+    with pytest.raises(JobError, match="is a link"):
         batch.run(folder, str(source), f"{tmp_path}/out.csv")
 
 
 def test_no_model_at_all(source: Path, tmp_path: Path):
-    with pytest.raises(JobError, match="no model to load"):
+    with pytest.raises(JobError, match=r"nothing: .*No such file"):
         batch.run(tmp_path / "nothing", str(source), f"{tmp_path}/out.csv")
