@@ -166,3 +166,28 @@ def test_control_c_ends_it_quietly(folder):
         assert process.wait(20) == 130
         assert process.stderr.read() == b""
         process.stdin.close()
+
+
+@pytest.mark.parametrize("full", ["stdout", "records"])
+def test_a_full_disk_is_one_line_and_no_traceback(folder, full):
+    arguments = ["--policy", folder / "policy.yaml", "--counters", folder / "counters.jsonl"]
+    if full == "records":
+        arguments += ["--records", "/dev/full"]
+    command = [
+        sys.executable,
+        "-c",
+        "from serinus_operator.rollout.cli import main; main()",
+        *map(str, arguments),
+    ]
+    with open("/dev/full", "w") as device:
+        ended = subprocess.run(
+            command,
+            stdout=device if full == "stdout" else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "cannot be written: No space left on device" in ended.stderr

@@ -37,7 +37,7 @@ def _command(
 ) -> None:
     """Judge a canary from cumulative counters, one verdict a line; or replay recorded decisions.
 
-    Exit codes: 0 done, 1 a replayed verdict differs, 2 bad input, 130 Ctrl-C.
+    Exit codes: 0 done, 1 a replayed verdict differs or the output cannot be written, 2 bad input, 130 Ctrl-C.
     """
     try:
         if replay is not None:
@@ -56,6 +56,11 @@ def _command(
         # at exit: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(141) from None
+    except OSError as error:
+        print(f"serinus-judge: {records or 'output'}: cannot be written: {error.strerror}", file=sys.stderr)
+        # What stdout could not take must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
