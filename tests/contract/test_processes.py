@@ -75,7 +75,9 @@ def test_children_end_when_we_are_killed_or_interrupted(tmp_path: Path, sent: si
 
 def test_a_child_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_path: Path):
     with Processes(tmp_path) as processes:
-        child = processes.start("brief", [sys.executable, "-c", "print('no such table'); raise SystemExit(3)"])
+        child = processes.start(
+            "brief", [sys.executable, "-c", "print('no such table'); raise SystemExit(3)"]
+        )
         child.process.wait(20)
         with pytest.raises(LocalError, match=r"(?s)brief ended by itself with code 3.*no such table"):
             processes.check()
