@@ -7,12 +7,16 @@ An expression is Python's arithmetic on named values: + - * / // %, comparisons,
 carries no code. Both the store's on-demand view and the server evaluate it through `compiled`.
 
 Null in, null out; a division by zero, a result that is not finite, or an operation that its values do
-not have (text plus a number) is null too. The declared default of the model's input then applies.
+not have (a number below a text) is null too. The declared default of the model's input then applies.
+
+Arithmetic is of numbers. Python would repeat, join and format text by * + %, and a stored text times a
+large number would fill the memory; so text that could reach such an operand is null, unread, and a text
+written there is refused when it is declared.
 """
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +29,7 @@ _NODES = (
     ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq, ast.Call,
 )  # fmt: skip
 _LONGEST = 500
+_SEQUENCES = (str, bytes, list, tuple)
 
 Value = float | int | bool | str | None
 
@@ -46,10 +51,15 @@ def compiled(expression: str) -> Callable[..., Value]:
     arguments = names(expression)
     code = compile(_as_function(tree, arguments), "<expression>", "eval")
     function = eval(code, {"__builtins__": {}, **FUNCTIONS})  # noqa: S307  the grammar above is closed
+    operands = {node.id for node in _operands(tree) if isinstance(node, ast.Name)}
+    numeric = tuple(i for i, name in enumerate(arguments) if name in operands)
 
     def evaluate(*values: Value) -> Value:
         for value in values:
             if value is None or value != value:
+                return None
+        for i in numeric:
+            if isinstance(values[i], _SEQUENCES):
                 return None
         try:
             result = function(*values)
@@ -109,6 +119,29 @@ _CONVERSIONS: dict[str, Callable[[Value], Value]] = {
 }  # fmt: skip
 
 
+def _operands(tree: ast.AST) -> Iterator[ast.Name | ast.Constant]:
+    """Yield the names and constants whose own value may become an operand of arithmetic."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp):
+            yield from _reaching(node.left)
+            yield from _reaching(node.right)
+
+
+def _reaching(node: ast.expr) -> Iterator[ast.Name | ast.Constant]:
+    # What is not listed gives a number or a bool, or raises TypeError, whatever goes in.
+    if isinstance(node, ast.Name | ast.Constant):
+        yield node
+    elif isinstance(node, ast.IfExp):
+        yield from _reaching(node.body)
+        yield from _reaching(node.orelse)
+    elif isinstance(node, ast.BoolOp):
+        for each in node.values:
+            yield from _reaching(each)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("min", "max"):
+        for each in node.args:
+            yield from _reaching(each)
+
+
 def _as_function(tree: ast.Expression, arguments: tuple[str, ...]) -> ast.Expression:
     parameters = ast.arguments(
         posonlyargs=[],
@@ -138,4 +171,12 @@ def _parsed(expression: str) -> ast.Expression:
             raise ContractError(f"only {', '.join(FUNCTIONS)} may be called, {place}")
         if isinstance(node, ast.Name) and node.id.startswith("__"):
             raise ContractError(f"name {node.id!r} is not allowed, {place}")
+        if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | None):
+            raise ContractError(f"{type(node.value).__name__} is no constant of an expression, {place}")
+    for node in _operands(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            raise ContractError(
+                f"arithmetic is of numbers, not of {node.value!r}; column {node.col_offset + 1} of "
+                f"{expression!r}"
+            )
     return tree

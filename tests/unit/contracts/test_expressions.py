@@ -82,6 +82,68 @@ def test_a_refusal_names_the_column():
         compiled("a + b.c")
 
 
+LONG = "%1000000000d"
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("a * b", ("text", 10**9)),
+        ("a * b", (10**9, "text")),
+        ("a * b", (b"bytes", 10**9)),
+        ("a * b", ([1], 10**9)),
+        ("a + b", ("one", "two")),
+        ("a % b", (LONG, 7)),
+        ("a % b", ("plain", True)),
+        ("(a if b else 1) * c", ("text", True, 10**9)),
+        ("(b or a) * c", ("text", False, 10**9)),
+        ("min(a, a) * b", ("text", 10**9)),
+        ("max(min(b or a, a), a) * c", ("text", 0, 10**9)),
+        ("1 if a * b == 'x' else 2", ("text", 10**9)),
+        ("abs(a * b)", ("text", 10**9)),
+    ],
+)
+def test_arithmetic_of_text_is_null_and_builds_nothing(expression: str, values: tuple):
+    assert compiled(expression)(*values) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "expected"),
+    [
+        ("(a == 'x') * b", ("x", 3), 3),
+        ("(2 if a == 'x' else 1) * b", ("x", 3), 6),
+        ("(2 if a else 1) * b", ("x", 3), 6),
+        ("float(a) * b", ("1.5", 2), 3.0),
+        ("int(a) + int(b)", ("1", "2"), 3),
+        ("not a", ("",), True),
+        ("a if b > 0 else 'none'", ("x", 1), "x"),
+        ("max(a, 'b')", ("a",), "b"),
+        ("a * b", (True, 3), 3),
+    ],
+)
+def test_text_may_be_compared_chosen_and_read_as_a_number(expression: str, values: tuple, expected: object):
+    assert compiled(expression)(*values) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("'x' * 1000000000", "arithmetic is of numbers, not of 'x'; column 1 of"),
+        ("a * 'x'", "column 5 of"),
+        ("'%1000000000d' % a", "arithmetic is of numbers"),
+        ("(a or 'x') * b", "arithmetic is of numbers"),
+        ("(1 if a else 'x') + b", "arithmetic is of numbers"),
+        ("min('x', a) * b", "arithmetic is of numbers"),
+        ("b'x' if a else 1", "bytes is no constant"),
+        ("a + 1j", "complex is no constant"),
+        ("a == ...", "ellipsis is no constant"),
+    ],
+)
+def test_text_in_a_declared_sum_is_refused(expression: str, reason: str):
+    with pytest.raises(ContractError, match=reason):
+        compiled(expression)
+
+
 def test_names_in_order_of_first_use_without_functions():
     assert names("b + max(a, b) * abs(c)") == ("b", "a", "c")
 
