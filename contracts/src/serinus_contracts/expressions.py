@@ -120,9 +120,10 @@ _CONVERSIONS: dict[str, Callable[[Value], Value]] = {
 
 
 def _operands(tree: ast.AST) -> Iterator[ast.Name | ast.Constant]:
-    """Yield the names and constants whose own value may become an operand of arithmetic."""
+    """Yield the names and constants whose own value may become an operand of + * %; the other operations
+    know no text and raise TypeError by themselves."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mult | ast.Mod):
             yield from _reaching(node.left)
             yield from _reaching(node.right)
 
