@@ -1,4 +1,7 @@
-"""The limit: an ASGI application that reads the body and does nothing, on our uvicorn settings."""
+"""The limit: an ASGI application that reads the body and does nothing, on our uvicorn settings.
+
+uvicorn's own protocol class: our bounds on headers and time are a cost of ours, not of the limit.
+"""
 
 import os
 from typing import Any
