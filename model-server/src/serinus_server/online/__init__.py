@@ -20,10 +20,11 @@ __all__ = ["check_entity", "check_plan", "make_store"]
 
 def make_store(url: str, plan: OnlinePlan, budget_seconds: float) -> OnlineStore:
     """Return the store at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://…` or
-    `sqlite:///absolute/path.db`.
+    `sqlite:///absolute/path.db`, or with four slashes as SQLAlchemy writes it.
 
-    Nothing is connected yet, so a store that is down does not keep a server from starting. Raises
-    ContractError for a plan that cannot be served and ValueError for a URL that names no store.
+    Redis is not connected yet, so one that is down does not keep a server from starting; a SQLite file
+    has to be there with its tables. Raises ContractError for a plan that cannot be served and ValueError
+    for a URL that names no store, or no file with the plan's tables.
     """
     check_plan(plan)
     if not budget_seconds > 0:

@@ -1,10 +1,12 @@
 """Reads features from the feature store's SQLite tables: the local loop's store, not a fast one."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,19 +22,45 @@ _KEYS_A_QUERY = 500
 
 
 class SqliteStore:
-    """The SQLite half of the door `OnlineStore`: one query a view, in a thread of its own."""
+    """The SQLite half of the door `OnlineStore`: one query a view, in a thread of its own.
+
+    Raises ValueError when there is no such file, or not every view's table in it.
+    """
 
     def __init__(self, url: str, plan: OnlinePlan, budget_seconds: float) -> None:
         parts = urlsplit(url)
-        if parts.netloc or not parts.path.startswith("/") or parts.path == "/":
+        if parts.netloc or not parts.path.startswith("/") or not parts.path.strip("/"):
             raise ValueError(f"online store {url!r}: must be sqlite:///absolute/path.db")
-        self._path = Path(unquote(parts.path))
+        # Three slashes, or the four that SQLAlchemy writes: the path is absolute either way.
+        self._path = Path("/" + unquote(parts.path).lstrip("/"))
         self._budget = budget_seconds
         self._encode_key = key_encoder(plan)
         self._readers = tuple(ViewReader(view) for view in plan.views)
         self._thread = ThreadPoolExecutor(1, "sqlite-features")
         self._database: sqlite3.Connection | None = None
         self._busy = False
+        self._check()
+
+    def _check(self) -> None:
+        # A server elsewhere may come up later; a file or table that is not here now was not loaded.
+        cure = "; load it with `serinus-jobs materialize`, or correct SERINUS_ONLINE_STORE"
+        if not os.path.isfile(self._path):  # Path.is_file raises for a folder that may not be entered
+            raise ValueError(f"online store: there is no file {self._path}{cure}")
+        try:
+            with closing(self._connect()) as database:
+                names = {str(name) for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return  # it is being loaded; until it can be read, rows get defaults
+            raise ValueError(f"online store: {self._path} cannot be read: {error}{cure}") from None
+        for reader in self._readers:
+            if reader.view.table not in names:
+                raise ValueError(
+                    f"online store: there is no table {reader.view.table!r} in {self._path}{cure}"
+                )
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=self._budget)
 
     async def read(self, entities: Sequence[Mapping[str, Any]]) -> list[FeatureRow]:
         """Return one row per entity; see the door."""
@@ -58,8 +86,7 @@ class SqliteStore:
 
     def _read(self, keys: Sequence[bytes]) -> list[FeatureRow]:
         if self._database is None:
-            location = f"file:{quote(str(self._path))}?mode=ro"
-            self._database = sqlite3.connect(location, uri=True, timeout=self._budget)
+            self._database = self._connect()
         now = time.time()
         rows = [FeatureRow({}, found=False) for _ in keys]
         for reader in self._readers:
