@@ -45,3 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
     except JobError as error:
         errors.print(f"serinus-jobs {verb}: {error}")
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.filename is None:
+            raise  # no file that a user named: a fault of ours, which needs its traceback
+        errors.print(
+            f"serinus-jobs {verb}: {error.filename}: {error.strerror}; check the path and its rights"
+        )
+        raise SystemExit(2) from None

@@ -199,6 +199,10 @@ def _load(path: Path, kind: type[T]) -> T:
         return msgspec.convert(yaml.safe_load(text), kind)
     except msgspec.ValidationError as error:
         raise JobError(f"{path}: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}: " if mark else ""
+        raise JobError(f"{path}: {place}not YAML: {error.problem or error.context}") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         # The reader lets impossible dates, endless digits and keys that are lists through as they fall.
         raise JobError(f"{path}: not YAML: {error}") from None
