@@ -76,3 +76,9 @@ def test_every_field_is_in_the_reference_and_its_example_is_a_policy():
         assert f"| `{field}` |" in text, field
     example = text.split("```yaml\n")[1].split("```")[0]
     assert parse_policy(example).signals["predictions"] == 0.2
+
+
+def test_a_ceiling_of_a_signal_that_is_not_judged_is_refused():
+    with pytest.raises(PolicyError, match=r"policy line 3: ceilings\.slow: is not among `signals`"):
+        parse_policy("steps: [10]\nsignals: {errors: 1}\nceilings: {errors: 0.1, slow: 0.01}\n")
+    assert "slow" not in parse_policy("steps: [10]\nsignals: {errors: 1}\n").signals

@@ -131,6 +131,11 @@ def parse_policy(text: str, source: str = "policy") -> Policy:
         policy = msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
         raise _located(str(error), root, source) from None
+    unjudged = [s for s in document.get("ceilings") or () if s not in policy.signals]
+    if unjudged:
+        path = f"ceilings.{unjudged[0]}"
+        message = "is not among `signals`, so nothing would hold it to this; add it there or leave it out"
+        raise PolicyError(f"{source} line {_line(root, path)}: {path}: {message}")
     for path, message in _contradictions(policy):
         raise PolicyError(f"{source} line {_line(root, path)}: {path}: {message}")
     return policy
