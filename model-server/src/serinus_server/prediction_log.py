@@ -19,6 +19,8 @@ from serinus_server.doors import PredictionSink
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder()
 _BATCH_ROWS = 256
+# What a log that is behind takes at once, or requests of many rows would leave it behind for good.
+_MOST_ROWS = 4096
 # Rows that are encoded in one turn of the event loop: some 0.1 ms, for which requests may have to wait.
 _TURN_ROWS = 32
 _IDLE_TICK_SECONDS = 1.0
@@ -158,8 +160,9 @@ class PredictionLog:
     async def _take(self) -> list[bytes]:
         buffer = self._buffer
         lines: list[bytes] = []
-        for i in range(min(_BATCH_ROWS, len(buffer))):
-            if i % _TURN_ROWS == 0 and i:
+        behind = len(buffer) > 2 * _BATCH_ROWS
+        for i in range(min(_MOST_ROWS if behind else _BATCH_ROWS, len(buffer))):
+            if i and i % _TURN_ROWS == 0 and not behind:
                 await asyncio.sleep(0)
             record = buffer.popleft()
             try:
