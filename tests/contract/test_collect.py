@@ -5,13 +5,14 @@ import fcntl
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import redis
+from tests.support.log_lines import LINES, NOON, line, sink_to_folder, sink_to_stream
 
 from serinus_contracts.records import LOG_COLUMNS
 from serinus_jobs import collect
@@ -19,34 +20,16 @@ from serinus_jobs.errors import JobError
 from serinus_jobs.log_source import GROUP
 from serinus_jobs.prediction_window import read_window
 from serinus_jobs.settings import Settings
-from serinus_server.log import make_sink
 from serinus_server.log.directory import DirectorySink
-from serinus_server.prediction_log import encode_record
 
-DAY = 86_400.0
-NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
-
-
-def _line(number: int, at: float = NOON, revision: str = "rev-a", model: str = "churn") -> bytes:
-    probabilities, degraded = (0.9, 0.1), number % 2 == 0
-    entity, features = {"customer_id": number}, {"age": 4, "plan": "ü"}
-    fields = (f"id-{number}", at, model, revision, entity, features, "no", probabilities, degraded)
-    return encode_record((*fields, ("age",), ()))
-
-
-LINES = [
-    *(_line(number) for number in range(10)),
-    *(_line(number, NOON + DAY / 2) for number in range(10, 15)),  # midnight: the next day
-    *(_line(number, revision="123456789012") for number in range(15, 20)),
-]
 BAD = [
     (b"{", "Input data was truncated"),
     (b'{"prediction_id": "x"}', "missing required field"),
-    (_line(1, model="iris"), "model: is 'iris', this log is churn's"),
-    (_line(1, revision="../../etc"), "revision: is none"),
-    (_line(1, at=-1.0), "at: is no Unix time"),
-    (_line(1).replace(b'"id-1"', b'""'), "prediction_id: is empty"),
-    (_line(1).replace(b"0.9", b"null"), "Expected `float`, got `null`"),
+    (line(1, model="iris"), "model: is 'iris', this log is churn's"),
+    (line(1, revision="../../etc"), "revision: is none"),
+    (line(1, at=-1.0), "at: is no Unix time"),
+    (line(1).replace(b'"id-1"', b'""'), "prediction_id: is empty"),
+    (line(1).replace(b"0.9", b"null"), "Expected `float`, got `null`"),
     (b"\xff\xfe", "malformed"),
     (b"x" * (1 << 21), "longer than"),
 ]
@@ -55,26 +38,6 @@ BAD = [
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "data", feature_repo=tmp_path, tracking_uri="")
-
-
-def _sink_to_folder(folder: Path, lines: Sequence[bytes], **options: Any) -> None:
-    async def run() -> None:
-        sink = DirectorySink(folder, **options)
-        for start in range(0, len(lines), 7):
-            await sink.write(lines[start : start + 7])
-        await sink.close()
-        await sink.close()
-
-    asyncio.run(run())
-
-
-def _sink_to_stream(url: str, lines: Sequence[bytes]) -> None:
-    async def run() -> None:
-        sink = make_sink(url)
-        await sink.write(lines)
-        await sink.close()
-
-    asyncio.run(run())
 
 
 def _files(settings: Settings) -> dict[str, list[str]]:
@@ -105,9 +68,9 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> tu
     if request.param == "folder":
         folder = tmp_path / "segments"
         folder.mkdir()
-        return f"dir:{folder}", lambda lines: _sink_to_folder(folder, lines)
+        return f"dir:{folder}", lambda lines: sink_to_folder(folder, lines)
     url = f"{redis_url}?stream={tmp_path.name}"
-    return url, lambda lines: _sink_to_stream(url, lines)
+    return url, lambda lines: sink_to_stream(url, lines)
 
 
 def test_rows_land_by_day_and_revision_once(settings: Settings, source: Any) -> None:
@@ -118,7 +81,7 @@ def test_rows_land_by_day_and_revision_once(settings: Settings, source: Any) -> 
     assert _files(settings) == EXPECTED
     again = collect.run(settings, "churn", address)
     assert (again.read, again.written) == (0, 0)
-    write([_line(99)])
+    write([line(99)])
     assert collect.run(settings, "churn", address).written == 1
     assert _files(settings)["day=2026-01-01/revision=rev-a"][-1] == "id-99"
 
@@ -143,7 +106,7 @@ def test_columns_are_the_contracts_and_the_window_reader_reads_them(settings: Se
 
 def test_lines_that_are_no_records_are_refused_with_their_reason(settings: Settings, source: Any) -> None:
     address, write = source
-    write([LINES[0], *(line for line, _ in BAD), LINES[1]])
+    write([LINES[0], *(each for each, _ in BAD), LINES[1]])
     result = collect.run(settings, "churn", address)
     assert (result.read, result.written, result.refused) == (2 + len(BAD), 2, len(BAD))
     assert result.quarantine is not None
@@ -189,16 +152,16 @@ def test_a_run_that_dies_doubles_nothing_and_loses_nothing(
 
 def test_segments_rotate_by_size_and_age_and_open_ones_are_left_alone(tmp_path: Path) -> None:
     async def run() -> None:
-        small = DirectorySink(tmp_path, segment_bytes=len(_line(1)) * 2, segment_seconds=3600)
-        await small.write([_line(1)])
+        small = DirectorySink(tmp_path, segment_bytes=len(line(1)) * 2, segment_seconds=3600)
+        await small.write([line(1)])
         assert [path.suffix for path in tmp_path.iterdir()] == [".open"]
-        await small.write([_line(2)])
+        await small.write([line(2)])
         assert [path.suffix for path in tmp_path.iterdir()] == [".jsonl"]
         aged = DirectorySink(tmp_path, segment_seconds=0.0)
         await aged.write([])
-        await aged.write([_line(3)])
+        await aged.write([line(3)])
         assert len(list(tmp_path.glob("*.jsonl"))) == 2
-        await small.write([_line(4)])
+        await small.write([line(4)])
         (still,) = tmp_path.glob("*.open")
         batches = list(collect.open_source(str(tmp_path)).batches())
         assert [len(batch.lines) for batch in batches] == [2, 1]
@@ -234,7 +197,7 @@ def test_a_killed_writers_segment_is_collected_without_its_half_line(
 def test_a_full_disk_leaves_no_half_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         sink = DirectorySink(tmp_path)
-        await sink.write([_line(1)])
+        await sink.write([line(1)])
         real, calls = sink._append, 0
 
         def full(data: bytes) -> None:
@@ -246,21 +209,21 @@ def test_a_full_disk_leaves_no_half_batch(tmp_path: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(sink, "_append", full)
             with pytest.raises(OSError, match="No space"):
-                await sink.write([_line(2)])
+                await sink.write([line(2)])
         assert calls == 1
-        await sink.write([_line(2)])
+        await sink.write([line(2)])
         await sink.close()
 
     asyncio.run(run())
     (segment,) = tmp_path.glob("*.jsonl")
-    assert segment.read_bytes().splitlines() == [_line(1), _line(2)]
+    assert segment.read_bytes().splitlines() == [line(1), line(2)]
 
 
 def test_entries_trimmed_while_they_were_pending_are_counted_as_lost(
     settings: Settings, redis_url: str
 ) -> None:
     client = redis.Redis.from_url(redis_url)
-    _sink_to_stream(f"{redis_url}?stream=trimmed", LINES)
+    sink_to_stream(f"{redis_url}?stream=trimmed", LINES)
     client.xgroup_create("trimmed", GROUP, id="0")
     client.xreadgroup(GROUP, GROUP, {"trimmed": ">"})
     client.xtrim("trimmed", maxlen=15, approximate=False)
@@ -274,7 +237,7 @@ def test_a_stream_larger_than_a_batch_is_read_to_its_end(
 ) -> None:
     monkeypatch.setattr("serinus_jobs.log_source.BATCH_ROWS", 6)
     url = f"{redis_url}?stream=batches"
-    _sink_to_stream(url, LINES)
+    sink_to_stream(url, LINES)
     result = collect.run(settings, "churn", url)
     assert result.written == 20
     assert _files(settings) == EXPECTED
@@ -304,7 +267,7 @@ def test_the_command_prints_the_identity(
 ) -> None:
     from serinus_jobs.cli import main
 
-    _sink_to_folder(tmp_path / "segments", [*LINES, b"{"])
+    sink_to_folder(tmp_path / "segments", [*LINES, b"{"])
     monkeypatch.setenv("SERINUS_DATA", str(tmp_path / "data"))
     with pytest.raises(SystemExit) as ended:
         main(["collect", "--model", "churn", "--source", str(tmp_path / "segments")])

@@ -1,113 +1,20 @@
-"""serinus-fetch against a real MLflow server, and against one that misbehaves."""
+"""serinus-fetch against a real MLflow server."""
 
-import contextlib
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from tests.conftest import free_port
+from tests.support.registered_churn import FILES, Registered
 
-from serinus_contracts.artifact import CONTRACT_FILE, MODEL_FILE, ModelContract
-from serinus_contracts.registry_tags import DIGEST
+from serinus_contracts.artifact import CONTRACT_FILE, MODEL_FILE
 from serinus_server.artifacts import load_contract
 from serinus_server.fetch import fetch, main
 from serinus_server.model_sources import FetchError
-
-FILES = (MODEL_FILE, "reference.json", "MODEL_CARD.md", CONTRACT_FILE)
-
-
-@dataclass
-class Registered:
-    """An MLflow with versions of `churn`: 1 good; 2 flipped; 3 with a path that leads elsewhere; 4 of a
-    pickle; 5 without a contract; 6 whose digest tag is another's; 7 whose files lie elsewhere."""
-
-    environment: dict[str, str]
-    contract: ModelContract
-    folder: Path
-
-
-class _Api:
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api/2.0/", timeout=60)
-
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
-        answer = self._client.post(f"mlflow/{path}", json=body)
-        answer.raise_for_status()
-        return dict(answer.json())
-
-    def upload(self, uri: str, name: str, data: bytes) -> None:
-        path = urlsplit(uri).path.strip("/")
-        self._client.put(f"mlflow-artifacts/artifacts/{path}/model/{name}", content=data).raise_for_status()
-
-    def version(self, experiment: str, files: dict[str, bytes], source: str = "", **tags: str) -> str:
-        run = self.post("runs/create", experiment_id=experiment)["run"]["info"]
-        for name, data in files.items():
-            self.upload(run["artifact_uri"], name, data)
-        made = self.post(
-            "model-versions/create",
-            name="churn",
-            source=source or f"{run['artifact_uri']}/model",
-            run_id=run["run_id"],
-            tags=[{"key": key.replace("_", "."), "value": value} for key, value in tags.items()],
-        )
-        return str(made["model_version"]["version"])
-
-
-def _sealed(contract: ModelContract, **files: bytes) -> tuple[bytes, ModelContract]:
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    sealed = replace(contract, files={**contract.files, **digests}, digest="").sealed()
-    return sealed.to_json().encode(), sealed
-
-
-@pytest.fixture(scope="module")
-def registered(
-    mlflow_url: str, artifact: tuple[Path, ModelContract], tmp_path_factory: pytest.TempPathFactory
-) -> Registered:
-    graph = (artifact[0] / MODEL_FILE).read_bytes()
-    own = {"reference.json": b"{}", "MODEL_CARD.md": b"# churn"}
-    text, sealed = _sealed(artifact[1], **own)
-    good = {**own, MODEL_FILE: graph, CONTRACT_FILE: text}
-    flavour = {"MLmodel": b"flavors: {}", "python_env.yaml": b"x", "code/evil.py": b"raise SystemExit"}
-    flipped = graph[:100] + bytes([graph[100] ^ 1]) + graph[101:]
-    escape, _ = _sealed(artifact[1], **{"../../../etc/passwd": b""})
-    pickled, _ = _sealed(artifact[1], **{"model.pkl": b"x"})
-
-    api = _Api(mlflow_url)
-    experiment = api.post("experiments/create", name="fetch")["experiment_id"]
-    api.post("registered-models/create", name="churn")
-    made = [
-        api.version(experiment, {**good, **flavour}, serinus_digest=sealed.digest),
-        api.version(experiment, {**good, MODEL_FILE: flipped}),
-        api.version(experiment, {**good, CONTRACT_FILE: escape}),
-        api.version(experiment, {**good, CONTRACT_FILE: pickled, "model.pkl": b"x"}),
-        api.version(experiment, {"MLmodel": b"flavors: {}"}),
-        api.version(experiment, good, serinus_digest="f" * 64),
-        api.version(experiment, {}, source="s3://bucket/model"),
-    ]
-    assert made == [str(number) for number in range(1, 8)]
-    assert DIGEST == "serinus.digest"
-    api.post("registered-models/alias", name="churn", alias="champion", version="1")
-
-    folder = tmp_path_factory.mktemp("fetched")
-    whole = folder / "source"
-    whole.mkdir()
-    for name, data in good.items():
-        (whole / name).write_bytes(data)
-    (whole / "MLmodel").write_text("ignored")
-    return Registered({"MLFLOW_TRACKING_URI": mlflow_url}, sealed, folder)
 
 
 @pytest.mark.parametrize("uri", ["mlflow://churn/1", "mlflow://churn/@champion", "file://"])
@@ -202,7 +109,7 @@ def test_a_link_in_a_source_folder_is_refused(registered: Registered, tmp_path: 
 
 def test_the_command_says_what_it_did_and_how_it_ended(registered: Registered, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from serinus_server.fetch import main; main()", "mlflow://churn/1", "model"],
+        [sys.executable, "-m", "serinus_server.fetch", "mlflow://churn/1", "model"],
         cwd=tmp_path,
         env={**os.environ, **registered.environment},
         capture_output=True,
@@ -236,129 +143,3 @@ def test_the_commands_exit_codes(
     assert ended.value.code == 1
     assert time.monotonic() - begun < 10
     assert "tried until the deadline" in capsys.readouterr().err
-
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-@contextlib.contextmanager
-def _misbehaving(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
-    """A server on loopback that answers as told: what a real MLflow cannot be made to do."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, body = answer(self.path, dict(self.headers))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if "Content-Length" not in headers:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
-
-
-def _registry(
-    files: dict[str, bytes],
-    *,
-    root: str = "mlflow-artifacts:/1/run/artifacts/model",
-    sizes: int | None = None,
-) -> Callable[[str, dict[str, str]], Answer]:
-    def answer(path: str, _: dict[str, str]) -> Answer:
-        door = urlsplit(path).path.removeprefix("/api/2.0/")
-        if door == "mlflow/model-versions/get":
-            body: Any = {"model_version": {"name": "m", "version": "1"}}
-        elif door == "mlflow/model-versions/get-download-uri":
-            body = {"artifact_uri": root}
-        elif door == "mlflow-artifacts/artifacts":
-            listed = [{"path": n, "is_dir": False, "file_size": sizes or len(d)} for n, d in files.items()]
-            body = {"files": listed}
-        else:
-            return 200, {}, files[door.rpartition("/")[2]]
-        return 200, {}, json.dumps(body).encode()
-
-    return answer
-
-
-@pytest.fixture(scope="module")
-def files(registered: Registered) -> dict[str, bytes]:
-    return {name: (registered.folder / "source" / name).read_bytes() for name in FILES}
-
-
-def test_a_server_that_stumbles_is_asked_again(files: dict[str, bytes], tmp_path: Path) -> None:
-    seen: dict[str, int] = {}
-    well = _registry(files)
-
-    def answer(path: str, headers: dict[str, str]) -> Answer:
-        assert headers["Authorization"] == "Bearer secret"
-        seen[path] = seen.get(path, 0) + 1
-        if seen[path] == 1:
-            if path.endswith(MODEL_FILE):  # cut in the middle
-                return 200, {"Content-Length": str(len(files[MODEL_FILE]))}, files[MODEL_FILE][:50]
-            return (503 if len(seen) % 2 else 429), {}, b"busy"
-        return well(path, headers)
-
-    with _misbehaving(answer) as url:
-        environment = {"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_TOKEN": "secret"}
-        fetch("mlflow://m/1", tmp_path / "model", environment, deadline_seconds=60)
-    assert set(seen.values()) == {2}
-    assert load_contract(tmp_path / "model").digest
-
-
-@pytest.mark.parametrize(
-    ("answer", "code", "message"),
-    [
-        (lambda *_: (401, {}, b"{}"), 2, "HTTP 401: Unauthorized; check MLFLOW_TRACKING_TOKEN"),
-        (lambda *_: (302, {"Location": "http://169.254.169.254/"}, b""), 2, "HTTP 302"),
-        (lambda *_: (200, {}, b"<html>"), 2, "does not answer like MLflow"),
-        (lambda *_: (200, {}, b"[]"), 2, "does not answer like MLflow"),
-        (lambda *_: (200, {}, b"{}"), 2, "does not answer like MLflow's model registry"),
-        (_registry({}, root="mlflow-artifacts:/1/../../secret"), 3, "leads elsewhere"),
-        (_registry({}, root="mlflow-artifacts:/1/%2e%2e/secret"), 3, "leads elsewhere"),
-        (_registry({}, root="mlflow-artifacts://other.example/1/model"), 2, "not behind this MLflow"),
-        (_registry({}, root="file:///etc"), 2, "not behind this MLflow"),
-        (_registry({CONTRACT_FILE: b"{}"}, sizes=1 << 40), 3, "bytes, the limit is"),
-        (_registry({CONTRACT_FILE: b" " * (5 << 20)}, sizes=2), 3, "over the limit"),
-        (_registry({CONTRACT_FILE: b"{}"}), 3, "schema_version"),
-    ],
-)  # fmt: skip
-def test_a_server_that_lies_is_not_believed(
-    answer: Callable[[str, dict[str, str]], Answer], code: int, message: str, tmp_path: Path
-) -> None:
-    with _misbehaving(answer) as url, pytest.raises(FetchError, match=message) as error:
-        fetch("mlflow://m/1", tmp_path / "model", {"MLFLOW_TRACKING_URI": url}, deadline_seconds=20)
-    assert error.value.exit_code == code
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_user_and_password_are_sent_and_never_shown(files: dict[str, bytes], tmp_path: Path) -> None:
-    seen = []
-
-    def answer(_: str, headers: dict[str, str]) -> Answer:
-        seen.append(headers["Authorization"])
-        return 403, {}, b'{"message": "no"}'
-
-    with _misbehaving(answer) as url:
-        environment = {
-            "MLFLOW_TRACKING_URI": url.replace("//", "//in:url@"),
-            "MLFLOW_TRACKING_USERNAME": "ada",
-            "MLFLOW_TRACKING_PASSWORD": "s3cret",
-        }
-        with pytest.raises(FetchError, match="HTTP 403: no; check MLFLOW_TRACKING_TOKEN") as error:
-            fetch("mlflow://m/1", tmp_path / "model", environment)
-    assert seen == ["Basic YWRhOnMzY3JldA=="]
-    assert "s3cret" not in str(error.value)
-    assert "in:url" not in str(error.value)

@@ -115,3 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(1) from None
     seconds = time.monotonic() - begun
     print(f"{contract.model} revision {contract.revision} in {given.folder} ({seconds:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()

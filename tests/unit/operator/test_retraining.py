@@ -6,28 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.retraining import DAY, HOUR, NOW, POLICY, run, trigger
 
-from serinus_contracts.drift_report import DriftReport, FeatureDrift, QualityReport
 from serinus_operator.retraining.decide import backoff_seconds, decide, job_name
-from serinus_operator.retraining.model import Nothing, Policy, Run, Start, Trigger, Wait
-from serinus_operator.retraining.triggers import triggers
-
-NOW = 1_760_000_000.0
-HOUR, DAY = 3600.0, 86400.0
-POLICY = Policy(cooldown_seconds=HOUR, budget_per_day=3)
-
-
-def trigger(fingerprint="f1", start=NOW - DAY, end=NOW, revision="r1", model="churn"):
-    return Trigger(model, revision, fingerprint, start, end, f"drift in {fingerprint}")
-
-
-def run(
-    fingerprint="f1", started=NOW - 5 * HOUR, outcome="no_effect", until=None, lasted=60.0, model="churn"
-):
-    finished = None if outcome == "running" else started + lasted
-    data_until = started if until is None else until
-    return Run(f"{fingerprint}-{started}", model, fingerprint, started, data_until, outcome, finished)
-
+from serinus_operator.retraining.model import Nothing, Policy, Run, Start, Wait
 
 CASES = {
     "no report": ([], [], Nothing, "no report"),
@@ -269,41 +251,3 @@ def test_any_sequence_of_alerts_keeps_the_dampers(sequence, budget, cooldown):
         assert all(now >= each.started_at + cooldown for each in runs)
         runs = [*runs, Run(decision.name, "churn", fingerprint, now, decision.data_until, "running")]
         assert sum(now - DAY < each.started_at <= now for each in runs) <= budget
-
-
-def feature(name, drifted):
-    return FeatureDrift(name, "kolmogorov-smirnov", 0.3, 0.0, 0.0, 0.3, 0.1, drifted)
-
-
-def drift_report(verdict="drifted", prediction=None):
-    features = (feature("age", True), feature("plan", False))
-    return DriftReport("churn", "r1", 0.0, 60.0, 900, 500, verdict, features, prediction, "feed")
-
-
-def quality_report(degraded=("accuracy",)):
-    metrics = {"accuracy": (0.5, 0.4, 0.6)}
-    return QualityReport(
-        "churn", "r1", 0.0, 60.0, 900, 400, (1.0, 2.0), metrics, {"accuracy": 0.9}, bool(degraded), degraded
-    )
-
-
-def test_reports_become_triggers():
-    found = triggers(
-        [
-            drift_report("stable"),
-            drift_report("insufficient"),
-            drift_report(prediction=feature("prediction", True)),
-            drift_report(prediction=feature("prediction", False)),
-            quality_report(()),
-            quality_report(),
-        ]
-    )
-
-    assert [each.cause for each in found] == [
-        "drift in age, prediction",
-        "drift in age",
-        "quality below the holdout's: accuracy",
-    ]
-    assert [each.fingerprint for each in found[:2]] == ["feed", "feed"]
-    assert found[2].fingerprint != triggers([quality_report(("f1",))])[0].fingerprint
-    assert found[2].fingerprint == triggers([quality_report()])[0].fingerprint
