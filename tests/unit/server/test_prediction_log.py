@@ -280,3 +280,24 @@ def test_the_account_is_exact_for_any_mixture_of_faults(seed: int) -> None:
 def test_a_log_without_room_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="room"):
         PredictionLog(Sink(), **wrong)
+
+
+def test_requests_of_many_rows_do_not_leave_the_log_behind() -> None:
+    async def turn_of_a_disk(_: float) -> None:
+        # A write comes back a turn of the event loop later, as from a thread.
+        await asyncio.sleep(0)
+
+    async def flood() -> tuple[PredictionLog, Sink]:
+        sink = Sink(turn_of_a_disk)
+        log = PredictionLog(sink, 10_000)
+        await log.start()
+        for turn in range(40):
+            for i in range(1200):
+                log.offer(_row(1200 * turn + i))
+            await asyncio.sleep(0)
+        await log.close(5.0)
+        return log, sink
+
+    log, sink = run_virtually(flood())
+    assert (log.logged, log.dropped) == (48_000, 0)
+    assert _ids(sink) == [f"id-{i}" for i in range(48_000)]
