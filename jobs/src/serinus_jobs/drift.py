@@ -24,6 +24,7 @@ from serinus_jobs.errors import JobError
 from serinus_jobs.live_features import LiveFeatures, live_features
 from serinus_jobs.prediction_window import read_window
 from serinus_jobs.project import load_model
+from serinus_jobs.report_log import log_drift
 from serinus_jobs.settings import Settings
 from serinus_jobs.window_times import moment
 
@@ -79,7 +80,7 @@ def run(
         degraded_rows=int(rows["degraded"].sum()),
         effective_rows=live.effective,
     )
-    _publish(report, reference, live, settings.reports(project.name), html)
+    _publish(report, reference, live, report_path(settings, report), html)
     return report
 
 
@@ -113,16 +114,21 @@ def _champion(settings: Settings, model: str) -> ReferencedModel:
         return load_reference(registry.fetch_version(version, Path(folder)))
 
 
-def _publish(report: DriftReport, reference: Reference, live: LiveFeatures, folder: Path, html: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"drift-{report.revision}-{report.window_start:.0f}-{report.window_end:.0f}"
+def report_path(settings: Settings, report: DriftReport) -> Path:
+    """Return where the report's JSON is written; its page stands beside it."""
+    window = f"{report.window_start:.0f}-{report.window_end:.0f}"
+    return settings.reports(report.model) / f"drift-{report.revision}-{window}.json"
+
+
+def _publish(report: DriftReport, reference: Reference, live: LiveFeatures, path: Path, html: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(to_document(report), indent=2, sort_keys=True, allow_nan=False)
-    (folder / f"{stem}.json").write_text(text + "\n")
+    path.write_text(text + "\n")
     if html and live.rows:
         # Takes seconds to import.
         from serinus_jobs.drift_html import write_html
 
-        write_html(report, reference, live, folder / f"{stem}.html")
+        write_html(report, reference, live, path.with_suffix(".html"))
 
 
 def _lines(report: DriftReport) -> Iterator[str]:
@@ -150,3 +156,5 @@ def command(
     report = run(model_dir, settings, start=moment(start), end=until, artifact=artifact, html=html)
     for line in _lines(report):
         print(line)
+    if settings.log_reports:
+        log_drift(settings, report, report_path(settings, report))

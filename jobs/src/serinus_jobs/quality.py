@@ -20,6 +20,7 @@ from serinus_jobs.label_source import class_text
 from serinus_jobs.prediction_window import read_window
 from serinus_jobs.project import ModelProject, load_model
 from serinus_jobs.quality_metrics import degraded, measured
+from serinus_jobs.report_log import log_quality
 from serinus_jobs.settings import Settings
 from serinus_jobs.window_times import moment
 
@@ -54,12 +55,17 @@ def run(
     reports = []
     for name, part in joined.groupby("revision", sort=True):
         report = _report(project, str(name), part, start, end, holdouts.get(str(name), {}))
-        folder = settings.reports(project.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"quality-{name}-{start:.0f}-{end:.0f}.json"
+        path = report_path(settings, report)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(to_document(report), indent=2, sort_keys=True) + "\n")
         reports.append(report)
     return reports
+
+
+def report_path(settings: Settings, report: QualityReport) -> Path:
+    """Return where the report is written."""
+    window = f"{report.window_start:.0f}-{report.window_end:.0f}"
+    return settings.reports(report.model) / f"quality-{report.revision}-{window}.json"
 
 
 def _report(
@@ -133,9 +139,10 @@ def command(
 ) -> None:
     """Run the verb from the command line."""
     until = moment(end) if end else datetime.now(UTC).timestamp()
+    settings = Settings.from_environment()
     reports = run(
         model_dir,
-        Settings.from_environment(),
+        settings,
         start=moment(start),
         end=until,
         revision=revision or None,
@@ -146,3 +153,6 @@ def command(
     for report in reports:
         for line in _lines(report):
             print(line)
+    if settings.log_reports:
+        for report in reports:
+            log_quality(settings, report, report_path(settings, report))

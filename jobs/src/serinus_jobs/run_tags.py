@@ -1,10 +1,16 @@
-"""Tags of a training run that only the jobs read. What other rooms read is in serinus_contracts."""
+"""Tags of MLflow runs that only the jobs read. What other rooms read is in serinus_contracts."""
 
-KIND = "serinus.kind"  # train
+KIND = "serinus.kind"  # train, drift or quality
 SINCE = "serinus.since"  # ISO time or empty: labels before it were left out
 UNTIL = "serinus.until"  # ISO time or empty: labels from it on were left out
 TRAINED_TO = "serinus.trained_to"  # the newest label time that the model was fitted to, UTC
 EVALUATED_AGAINST = "serinus.evaluated_against"  # digest of the champion at evaluation, or empty
+
+# Of a drift or quality report's run.
+REPORT = "serinus.report"  # the report's file name, without its ending
+REVISION = "serinus.revision"
+VERDICT = "serinus.verdict"
+FINGERPRINT = "serinus.fingerprint"  # what drifted; drift reports only
 
 # Beside the artifact: the holdout's rows and the pipeline's own answers, for `register` to compare again.
 CHECK_PATH = "checks"

@@ -18,6 +18,8 @@ class Settings:
         means a SQLite file beside the tables.
     feast_registry: Feast's registry, a file or a SQL address (SERINUS_FEAST_REGISTRY); empty means a
         file beside the tables.
+    log_reports: whether the verbs drift and quality log their reports into MLflow as well; they do where
+        MLFLOW_TRACKING_URI is set.
     """
 
     data: Path
@@ -25,6 +27,7 @@ class Settings:
     tracking_uri: str
     online_store: str = ""
     feast_registry: str = ""
+    log_reports: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -36,6 +39,7 @@ class Settings:
             tracking_uri=environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{data.parent / 'mlflow.db'}"),
             online_store=environment.get("SERINUS_ONLINE_STORE", ""),
             feast_registry=environment.get("SERINUS_FEAST_REGISTRY", ""),
+            log_reports=bool(environment.get("MLFLOW_TRACKING_URI")),
         )
 
     def events(self, table: str) -> Path:
