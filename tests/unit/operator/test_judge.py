@@ -36,9 +36,11 @@ def test_a_healthy_canary_advances_and_is_promoted_at_the_last_step():
         Sample(120.0 + 60 * k, 50, Counts(a.requests + 500 * k), Counts(b.requests + 500 * k)) for k in (1, 2)
     ]
     _, verdicts = judged([*first, *second])
-    assert [v.verdict for v in verdicts] == ["hold", "advance", "promote", "promote"]
+    # A step's first interval does not test the split, and nothing is promoted on an untested one.
+    assert [v.verdict for v in verdicts] == ["hold", "advance", "hold", "promote"]
     assert verdicts[1].evidence["step"]["next"] == 50
-    assert "700 canary requests, no harm" in verdicts[2].reason
+    assert "a look at the split at this weight" in verdicts[2].reason
+    assert "1200 canary requests, no harm" in verdicts[3].reason
 
 
 def test_a_bad_canary_is_rolled_back_with_figures_and_stays_so():

@@ -88,6 +88,7 @@ def test_predictions_are_judged_with_an_expectation(folder, capsys):
         ("counters.jsonl", LINE + "\n{", "counters.jsonl line 2: not JSON"),
         ("counters.jsonl", b"\xff\n", "counters.jsonl line 1: not UTF-8"),
         ("counters.jsonl", b" " * (1 << 20) + b"1", "counters.jsonl line 1: longer than"),
+        ("counters.jsonl", "\n \n", "counters.jsonl: holds no line of counters"),
         ("policy.yaml", "steps: [20]\nalpha: 2\n", "policy.yaml line 2: alpha"),
         ("policy.yaml", b"\xff", "policy.yaml: not UTF-8"),
         ("expectation.json", "{}", "expectation.json: $.stable_revision: missing"),
@@ -118,6 +119,13 @@ def test_files_that_cannot_be_used(folder, capsys):
     assert run("--policy", folder / "policy.yaml", "--counters", folder / "none.jsonl") == 2
     assert judge_all(folder, "--records", folder / "no" / "where") == 2
     assert capsys.readouterr().err.count("No such file") == 2
+
+
+def test_records_never_overwrite_the_counters(folder, capsys):
+    before = (folder / "counters.jsonl").read_bytes()
+    assert judge_all(folder, "--records", folder / "counters.jsonl") == 2
+    assert "would overwrite it" in capsys.readouterr().err
+    assert (folder / "counters.jsonl").read_bytes() == before
 
 
 def test_a_record_that_is_missing_or_changed_is_found(folder, capsys):

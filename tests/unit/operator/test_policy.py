@@ -45,6 +45,7 @@ def test_json_is_taken_too():
         ("steps: [10]\nsignals:\n  errors: 0\n", 2, "signals"),
         ("steps: [10]\nsignals: {cpu: 1}\n", 2, "signals"),
         ("steps: [10]\nceilings: {errors: 1.0}\n", 2, "ceilings"),
+        ("steps: [10]\nceilings: {}\n", 2, "ceilings: is empty"),
         ("steps: [10]\non_inconclusive: promote\n", 2, "on_inconclusive"),
         ("steps: [10]\nsteps: [20]\n", 2, "steps"),
         ("steps: [10]\nminimum_seconds: 60\ndeadline_seconds: 30\n", 3, "deadline_seconds"),

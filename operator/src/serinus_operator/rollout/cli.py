@@ -72,6 +72,9 @@ class _Bad(Exception):
 def _judge(policy: Policy, counters: str, expectation: ScoreExpectation | None, records: Path | None) -> None:
     state = JudgeState(expectation=expectation)
     previous = ""
+    number = 0
+    if records and records.exists() and Path(counters).exists() and records.samefile(counters):
+        raise _Bad(f"{records}: is the counters' own file; records would overwrite it")
     try:
         sink = records.open("w") if records else nullcontext()
     except OSError as error:
@@ -86,6 +89,8 @@ def _judge(policy: Policy, counters: str, expectation: ScoreExpectation | None, 
                 record = make_record(policy, before, sample, verdict, previous)
                 previous = record.digest
                 file.write(record.to_json() + "\n")
+    if not number:
+        raise _Bad(f"{_name(counters)}: holds no line of counters, so there is nothing to judge")
 
 
 def _replay(source: str) -> None:

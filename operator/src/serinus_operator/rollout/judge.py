@@ -143,6 +143,8 @@ def _missing_to_advance(policy: Policy, state: JudgeState, sample: Sample) -> li
 
 def _missing_to_promote(policy: Policy, state: JudgeState) -> list[str]:
     missing = []
+    if 0 < state.step < 100 and not state.step_split:
+        missing.append("a look at the split at this weight (a step's first interval does not count)")
     for signal, limit in sorted(policy.ceilings.items()):
         rate = state.rates.get(signal)
         if rate is None:

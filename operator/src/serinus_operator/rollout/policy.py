@@ -156,6 +156,10 @@ def _contradictions(policy: Policy) -> list[tuple[str, str]]:
     for name, value in numbers.items():
         if isinstance(value, float) and not math.isfinite(value):
             found.append((name, f"{value} is not a finite number"))
+    if not policy.ceilings and set(policy.signals) & set(RATE_SIGNALS):
+        found.append(
+            ("ceilings", "is empty; name what the canary must be shown to stay below, or nothing is")
+        )
     if policy.minimum_seconds * len(policy.steps) >= policy.deadline_seconds:
         needed = policy.minimum_seconds * len(policy.steps)
         found.append(

@@ -48,11 +48,11 @@ class JudgeState:
     """All that the judge knows of one canary (`revision`). Plain numbers: it fits an object's status.
 
     fingerprint: of the policy fields that the evidence depends on. expectation: how the canary should
-    predict. started, step_since, last_t, last_data: times of samples. step, step_requests: the weight being
-    judged and its canary requests. stable, canary: counters of the last complete sample. gap_low,
-    gap_high: least and greatest weight over samples since then that lacked an arm. total_*: requests.
-    prediction_*: rows by arm. interval_*: what the newest sample added. failed: why it was rolled
-    back; absorbing.
+    predict. started, step_since, last_t, last_data: times of samples. step, step_requests, step_split: the
+    weight being judged, its canary requests, and the requests that tested its split. stable, canary:
+    counters of the last complete sample. gap_low, gap_high: least and greatest weight over samples since
+    then that lacked an arm. total_*: requests. prediction_*: rows by arm. interval_*: what the newest
+    sample added. failed: why it was rolled back; absorbing.
     """
 
     revision: str = ""
@@ -64,6 +64,7 @@ class JudgeState:
     step: int = 0
     step_since: float = 0.0
     step_requests: int = 0
+    step_split: int = 0
     stable: Counts | None = None
     canary: Counts | None = None
     gap_low: int | None = None
@@ -160,7 +161,7 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
     since = sample.t if before is None else before  # the weight has been in force since the last sample
     moved = sample.weight != state.step or before is None
     if moved:
-        state = replace(state, step=sample.weight, step_since=since, step_requests=0)
+        state = replace(state, step=sample.weight, step_since=since, step_requests=0, step_split=0)
     if sample.weight and state.started is None:
         state = replace(state, started=since)
     canary = sample.canary
@@ -189,6 +190,7 @@ def added(policy: Policy, state: JudgeState, sample: Sample) -> JudgeState:
             ),
             split_stable=state.split_stable + d_stable.requests,
             split_canary=state.split_canary + d_canary.requests,
+            step_split=state.step_split + requests,
         )
     paired = sample.stable.predictions is not None and canary.predictions is not None
     return replace(
