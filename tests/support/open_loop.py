@@ -54,10 +54,11 @@ class OpenLoop:
     def stop(self) -> None:
         self._stopped.set()
 
-    async def until(self, wanted: int, *, degraded: bool, since: float) -> None:
-        """Wait until `wanted` requests due after `since` were answered, degraded or not."""
-        while sum(r.degraded is degraded for r in self.replies if r.due > since and r.body) < wanted:
-            await asyncio.sleep(0.02)
+    async def until(self, wanted: int, *, degraded: bool, since: float, seconds: float = 30.0) -> None:
+        """Wait until `wanted` requests due after `since` were answered, degraded or not, or fail."""
+        async with asyncio.timeout(seconds):
+            while sum(r.degraded is degraded for r in self.replies if r.due > since and r.body) < wanted:
+                await asyncio.sleep(0.02)
 
     async def _ask(self, client: httpx.AsyncClient, number: int, due: float) -> None:
         server, customer = number % len(self._urls), number // len(self._urls) % self._customers + 1
