@@ -3,34 +3,15 @@
 import asyncio
 import json
 import random
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.support.log_sink import Sink
 from tests.support.virtual_time import run_virtually
 
 from serinus_contracts.records import PredictionRecord
 from serinus_server.prediction_log import PredictionLog, encode_record
-
-
-class Sink:
-    """Takes lines, or fails as `behave` says: called with the virtual time, it may raise or wait."""
-
-    def __init__(self, behave: Any = None) -> None:
-        self.lines: list[bytes] = []
-        self.ticks = 0
-        self.closed = 0
-        self._behave = behave
-
-    async def write(self, lines: Sequence[bytes]) -> None:
-        if self._behave is not None:
-            await self._behave(asyncio.get_running_loop().time())
-        self.lines += lines
-        self.ticks += not lines
-
-    async def close(self) -> None:
-        self.closed += 1
 
 
 def _row(number: int) -> tuple[Any, ...]:
