@@ -78,7 +78,8 @@ class Scene:
         self.customers = range(1, store.customers + 1)
         keys = [{"customer_id": each} for each in self.customers]
         self.healthy = [ask(server, keys)["probabilities"] for server in self.servers]
-        self.defaults = [ask(server, [{}])["probabilities"][0] for server in self.servers]
+        nulls = dict.fromkeys(each.name for each in store.inputs)
+        self.defaults = [ask(server, [nulls])["probabilities"][0] for server in self.servers]
         self.load = OpenLoop([server.base + V1 for server in self.servers], store.customers, RATE)
 
     def check(self, loading: tuple[float, float] = (0.0, 0.0)) -> None:

@@ -6,7 +6,7 @@ Every other object is a whole row by feature name; an on-demand feature that it 
 from it, as the store's side would.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from serinus_contracts.artifact import ModelContract
@@ -20,6 +20,7 @@ from serinus_server.online.enrich import Enricher
 
 Instance = Mapping[str, Any] | Sequence[Any]
 _NOTHING: dict[str, Any] = {}
+_SHOWN_FEATURES = 8
 
 
 class EncodedRow:
@@ -68,6 +69,7 @@ class Instances:
         self.keys = (
             frozenset(key.name for key in plan.join_keys if key.name not in known) if plan else frozenset()
         )
+        self._empty = _cure_of_empty(encoder.names, self.keys)
         # What a request leaves out is the client's fault, and the encoder says so.
         self._required = tuple(
             each.name for each in contract.inputs if each.default is None and each.source != "request"
@@ -97,6 +99,9 @@ class Instances:
                     entity, request = self._split(instance)  # type: ignore[arg-type]  # lists are above
                     looked_up.append((index, entity, request))
                     rows.append(_PENDING)
+                elif not instance:
+                    # Where every feature has a default it would be answered, and say nothing of anyone.
+                    raise ContractError(self._empty)
                 else:
                     named = self._with_computed(instance) if self._computed else instance  # type: ignore[arg-type]
                     rows.append(EncodedRow(*self._encode(named)))  # type: ignore[arg-type]
@@ -163,6 +168,12 @@ class Instances:
                 if value is not None:
                     named = {**named, name: value}
         return named
+
+
+def _cure_of_empty(features: Sequence[str], keys: Iterable[str]) -> str:
+    shown = ", ".join(features[:_SHOWN_FEATURES]) + (", ..." if len(features) > _SHOWN_FEATURES else "")
+    by_key = f", or the entity keys ({', '.join(sorted(keys))})" if keys else ""
+    return f"is empty; give features by name ({shown}){by_key}"
 
 
 def _unanswerable(where: str, found: bool, degraded: bool) -> RequestError:

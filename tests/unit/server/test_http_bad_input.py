@@ -100,7 +100,8 @@ def test_a_prediction_id_that_is_none_is_refused(server: Server, path: str, text
 
 
 NATIVE = [
-    ("/predict", b"{}", "required"),
+    ("/predict", b"{}", "is empty; give features"),
+    ("/predict", b'{"features":{"age":40}}', "required"),
     ("/predict", b'{"features":{"age":40,"tenure_months":3},"x":1}', "x"),
     ("/predict", b'{"features":{"age":"40","tenure_months":3}}', "age"),
     ("/predict", b'{"features":[40,3]}', "2 values"),

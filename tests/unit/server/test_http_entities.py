@@ -169,6 +169,39 @@ def test_a_required_feature_that_nothing_fills(
     assert reply.headers.get("retry-after") == ("1" if status == 503 else None)
 
 
+EMPTY_ROWS = [
+    (V1, {"instances": [WHOLE, {}]}, "instances[1]"),
+    ("/predict", {}, "row[0]"),
+    ("/predict", {"features": {}}, "row[0]"),
+    ("/predict", {"entity": {}, "features": {}}, "row[0]"),
+    ("/predict/batch", {"rows": [{"features": WHOLE}, {}]}, "rows[1]"),
+    ("/predict/batch", {"rows": [{"features": WHOLE}, {"entity": {}}]}, "rows[1]"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "place"), EMPTY_ROWS)
+def test_a_row_that_names_nothing_is_no_row_of_defaults(
+    tmp_path: Path, store: FakeStore, path: str, body: dict, place: str
+):
+    defaulted = (*KEYED_INPUTS[:2], Input("charges", "float64", default=50.0, source="request"))
+    build_artifact(tmp_path, inputs=(*defaulted, KEYED_INPUTS[3]), plan=KEYED_PLAN)
+    reply = Server(tmp_path, store).load().post(path, body)
+    assert reply.status == 400, reply.body
+    assert reply.json["error"] == (
+        f"{place}: is empty; give features by name (age, tickets, charges, load), "
+        "or the entity keys (customer_id)"
+    )
+    assert store.reads == 0
+
+
+def test_a_row_that_leaves_a_named_feature_to_its_default_is_answered(tmp_path: Path):
+    build_artifact(tmp_path, inputs=KEYED_INPUTS[:2], plan=None)
+    server = Server(tmp_path).load()
+    reply = ask(server, {"age": None})
+    assert reply.json["marks"] == [{"row": 0, "defaulted": ["age", "tickets"]}]
+    assert ask(server, {}).json["error"] == "instances[0]: is empty; give features by name (age, tickets)"
+
+
 def test_without_a_store_only_whole_rows_are_taken(keyed: Path):
     server = Server(keyed).load()
     assert ask(server, WHOLE).status == 200
