@@ -80,6 +80,32 @@ def test_a_table_that_goes_under_a_running_server_is_unavailable_not_a_crash(
     asyncio.run(ask())
 
 
+def test_a_file_that_goes_is_noticed_and_its_successor_is_read(stored: Stored, tmp_path: Path) -> None:
+    original = stored.url.removeprefix("sqlite://")
+    copy = tmp_path / "moved.db"
+    shutil.copy(original, copy)
+
+    async def ask() -> None:
+        store = make_store(f"sqlite://{copy}", stored.plan, 1.0)
+        (before,) = await store.read([key_of(1)])
+        assert before.values["visits"] == 5
+        copy.unlink()
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match=r"moved\.db: No such file.*serinus-jobs materialize"):
+                await store.read([key_of(1)])
+        shutil.copy(original, tmp_path / "next.db")
+        with sqlite3.connect(tmp_path / "next.db") as database:
+            for view in stored.plan.views:
+                database.execute(f'DELETE FROM "{view.table}"')
+        database.close()
+        (tmp_path / "next.db").rename(copy)
+        (after,) = await store.read([key_of(1)])
+        assert not after.found
+        await store.close()
+
+    asyncio.run(ask())
+
+
 def test_a_locked_sqlite_file_costs_no_more_than_the_budget(stored: Stored, tmp_path: Path) -> None:
     copy = tmp_path / "locked.db"
     shutil.copy(stored.url.removeprefix("sqlite://"), copy)

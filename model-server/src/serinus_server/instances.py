@@ -17,6 +17,7 @@ from serinus_server.doors import FeatureRow, OnlineStore, StoreUnavailable
 from serinus_server.errors import RequestError
 from serinus_server.online import check_entity
 from serinus_server.online.enrich import Enricher
+from serinus_server.online.health import StoreHealth
 
 Instance = Mapping[str, Any] | Sequence[Any]
 _NOTHING: dict[str, Any] = {}
@@ -62,6 +63,7 @@ class Instances:
         self._encode_list = encoder.encode_list
         self._plan = plan
         self._store = store
+        self._health = StoreHealth()
         self._refuse_unknown = refuse_unknown
         self._enrich = Enricher(contract) if plan and plan.views else None
         known = set(encoder.names)
@@ -124,7 +126,9 @@ class Instances:
         try:
             stored = await self._store.read([entity for _, entity, _ in looked_up])
             degraded = False
-        except StoreUnavailable:
+            self._health.answered()
+        except StoreUnavailable as error:
+            self._health.failed(error)
             stored = [FeatureRow({}, found=False)] * len(looked_up)
             degraded = True
         for (index, entity, request), features in zip(looked_up, stored, strict=True):

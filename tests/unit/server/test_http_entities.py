@@ -1,6 +1,7 @@
 """Requests by entity key, over a store at the door: found, unknown, stale, late, and overridden."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.serving import KEYED_INPUTS, KEYED_PLAN, FakeStore, Reply, Se
 from serinus_contracts.artifact import Input, ModelContract
 from serinus_contracts.plan import OnlinePlan
 from serinus_server.doors import FeatureRow, StoreUnavailable
+from serinus_server.online.health import StoreHealth
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,48 @@ def test_row_35_ten_thousand_entities_are_capped(server: Server, store: FakeStor
 
 def test_a_whole_row_computes_what_it_leaves_out(server: Server):
     assert ask(server, {**WHOLE, "load": None}).json["marks"] == [{"row": 0, "defaulted": ["load"]}]
+
+
+def test_a_store_that_falls_ill_is_said_once(
+    server: Server, store: FakeStore, caplog: pytest.LogCaptureFixture
+):
+    for down in (None, StoreUnavailable("online.db: no such file"), StoreUnavailable("late"), None):
+        store.down = down
+        assert ask(server, {"customer_id": 7, **ASKED}).status == 200
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said == ["online store: online.db: no such file; its rows get declared defaults"]
+
+
+WELL = "online store: well again, after {} requests that it failed"
+ILL = "online store: {}; its rows get declared defaults"
+
+
+@pytest.mark.parametrize(
+    ("reads", "said"),
+    [
+        ([(0, None), (1, None)], []),
+        ([(0, "a"), (1, "b")], [ILL.format("a")]),
+        ([(0, "a"), (4.9, None)], [ILL.format("a")]),
+        ([(0, "a"), (5, None), (6, None)], [ILL.format("a"), WELL.format(1)]),
+        ([(0, "a"), (4, "b"), (8, None), (9, None)], [ILL.format("a"), WELL.format(2)]),
+        (
+            [(0, "a"), (5, None), (6, "b"), (20, None)],
+            [ILL.format("a"), WELL.format(1), ILL.format("b"), WELL.format(1)],
+        ),
+    ],
+)
+def test_each_change_of_the_store_is_one_warning(
+    reads: list[tuple[float, str | None]], said: list[str], caplog: pytest.LogCaptureFixture
+):
+    now = 0.0
+    health = StoreHealth(5, lambda: now)
+    for at, reason in reads:
+        now = at
+        if reason is None:
+            health.answered()
+        else:
+            health.failed(StoreUnavailable(reason))
+    assert [record.getMessage() for record in caplog.records] == said
 
 
 @pytest.mark.parametrize(

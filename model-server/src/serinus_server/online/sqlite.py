@@ -38,6 +38,7 @@ class SqliteStore:
         self._readers = tuple(ViewReader(view) for view in plan.views)
         self._thread = ThreadPoolExecutor(1, "sqlite-features")
         self._database: sqlite3.Connection | None = None
+        self._file = (0, 0)
         self._busy = False
         self._check()
 
@@ -85,8 +86,7 @@ class SqliteStore:
         work.exception()
 
     def _read(self, keys: Sequence[bytes]) -> list[FeatureRow]:
-        if self._database is None:
-            self._database = self._connect()
+        self._follow()
         now = time.time()
         rows = [FeatureRow({}, found=False) for _ in keys]
         for reader in self._readers:
@@ -96,6 +96,22 @@ class SqliteStore:
                 row.found = row.found or bool(raw)
                 row.stale += reader.fill(row.values, [raw.get(name) for name in reader.names], at, now)
         return rows
+
+    def _follow(self) -> None:
+        """Open the file that has the name now: a connection would go on reading one that was removed."""
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise sqlite3.OperationalError(
+                f"{error.strerror}; load it again with `serinus-jobs materialize`"
+            ) from None
+        file = (found.st_dev, found.st_ino)
+        if self._database is not None and file != self._file:
+            self._database.close()
+            self._database = None
+        if self._database is None:
+            self._database = self._connect()
+            self._file = file
 
     def _stored(self, table: str, keys: list[bytes]) -> dict[bytes, tuple[dict[str, bytes], float]]:
         assert self._database is not None
