@@ -111,6 +111,8 @@ async def _load_and_serve(
         loaded = await asyncio.to_thread(wiring.load, settings)
         store, sink = wiring.make_doors(settings, loaded.contract)
         served = wiring.wire(settings, loaded, application, store, sink)
+    except SettingsError as error:
+        return _refuse(str(error))
     except (ArtifactError, ContractError, ValueError) as error:
         return _refuse(f"{settings.model_dir}: {error}")
     await served.log.start()

@@ -10,6 +10,7 @@ arguments, or no such model; 3 the artifact must not be used (digest, size, a na
 """
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -95,13 +96,27 @@ def _remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: takes a number of seconds above 0")
+    return seconds
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="serinus-fetch", description="fetch and verify a model artifact")
     parser.add_argument("uri", help="mlflow://<model>/<version or @alias>[?digest=…] or file:///folder")
     parser.add_argument("folder", type=Path, help="where the model shall be")
     parser.add_argument(
-        "--deadline", type=float, default=_DEADLINE_SECONDS, metavar="S", help="seconds for all tries (300)"
+        "--deadline",
+        type=_seconds,
+        default=_DEADLINE_SECONDS,
+        metavar="S",
+        help="seconds for all tries (300)",
     )
     given = parser.parse_args(arguments)
     begun = time.monotonic()

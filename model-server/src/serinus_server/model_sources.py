@@ -50,6 +50,8 @@ def open_source(uri: str, environment: Mapping[str, str], deadline: float) -> So
     """
     if uri.startswith("file://"):
         parts = urlsplit(uri)
+        if parts.netloc not in ("", "localhost"):
+            raise FetchError(f"{uri[:200]!r}: names the host {parts.netloc!r}; write file:///folder", 2)
         return _Folder(Path(unquote(parts.path)), _wanted_digest(parts.query))
     match = _MLFLOW.fullmatch(uri)
     if match is None:

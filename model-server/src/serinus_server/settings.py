@@ -3,6 +3,7 @@
 `python -m serinus_server.settings` prints the table of `docs/reference/server-settings.md`.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -20,9 +21,12 @@ def _text(value: str) -> str:
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        number = int(value)
+        try:
+            number = int(value)
+        except ValueError:
+            number = least - 1
         if not least <= number <= most:
-            raise ValueError(f"takes {least} to {most}")
+            raise ValueError(f"takes a whole number from {least} to {most}")
         return number
 
     return parse
@@ -30,9 +34,12 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _seconds(least: float, most: float) -> Callable[[str], float]:
     def parse(value: str) -> float:
-        number = float(value)
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
         if not least <= number <= most:
-            raise ValueError(f"takes {least:g} to {most:g}")
+            raise ValueError(f"takes a number of seconds from {least:g} to {most:g}")
         return number
 
     return parse

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from serinus_contracts.artifact import REFERENCE_FILE, ModelContract
+from serinus_contracts.errors import ContractError
 from serinus_contracts.reference import Reference
 from serinus_server import pages
 from serinus_server.artifacts import load_contract
@@ -22,7 +23,7 @@ from serinus_server.protocols.native import Predict, PredictBatch
 from serinus_server.protocols.v1 import V1
 from serinus_server.protocols.v2 import V2
 from serinus_server.runtime import Graph
-from serinus_server.settings import Settings
+from serinus_server.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,21 @@ def load(settings: Settings) -> Loaded:
 def make_doors(settings: Settings, contract: ModelContract) -> tuple[OnlineStore | None, PredictionSink]:
     """Return the online store, where the model has one, and the prediction log's sink.
 
-    Raises ContractError or ValueError when the settings or the plan cannot be used.
+    Raises ContractError for a plan that cannot be served, SettingsError naming the variable of a store or
+    sink that cannot be used.
     """
     store = None
     if settings.online_store and contract.plan and contract.plan.views:
-        store = make_store(settings.online_store, contract.plan, settings.feature_budget_ms / 1000)
-    return store, make_sink(settings.log_sink)
+        try:
+            store = make_store(settings.online_store, contract.plan, settings.feature_budget_ms / 1000)
+        except ContractError:
+            raise  # the artifact's fault
+        except ValueError as error:
+            raise SettingsError(f"SERINUS_ONLINE_STORE: {error}") from None
+    try:
+        return store, make_sink(settings.log_sink)
+    except ValueError as error:
+        raise SettingsError(f"SERINUS_LOG_SINK: {error}") from None
 
 
 def wire(
