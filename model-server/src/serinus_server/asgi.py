@@ -32,12 +32,14 @@ _log = logging.getLogger(__name__)
 
 class Verb(Protocol):
     """A protocol's predict verb. `json_length` is the V2 binary header where `binary` says it is known.
+    `fields` names what a body may hold, for those who misspell it.
 
     Returns (body, prediction id of the request, length of the JSON part of a binary body or None).
     """
 
     name: str
     binary: bool
+    fields: str
 
     async def __call__(
         self, body: bytes, given_id: str | None, json_length: bytes | None, /
@@ -115,7 +117,7 @@ class Application:
         except Disconnected:
             return
         except Exception as error:
-            status, message, more = explain(error)
+            status, message, more = explain(error, verb.fields)
             if status == 500:
                 _log.error("prediction failed", exc_info=error)
             answer = body_of(message)

@@ -28,8 +28,8 @@ class InvalidOutput(Exception):
         self.rows = rows
 
 
-def explain(error: Exception) -> tuple[int, str, tuple[tuple[bytes, bytes], ...]]:
-    """Return (status, message, extra headers) for what a handler raised.
+def explain(error: Exception, fields: str) -> tuple[int, str, tuple[tuple[bytes, bytes], ...]]:
+    """Return (status, message, extra headers) for what a handler raised; `fields` are the body's.
 
     Anything unknown is a 500 without detail: the traceback belongs in the server's own log.
     """
@@ -38,7 +38,8 @@ def explain(error: Exception) -> tuple[int, str, tuple[tuple[bytes, bytes], ...]
     if isinstance(error, ContractError):
         return 400, str(error), ()
     if isinstance(error, msgspec.ValidationError):
-        return 400, str(error), ()
+        message = str(error)
+        return 400, f"{message}; known are {fields}" if "unknown field" in message else message, ()
     if isinstance(error, msgspec.DecodeError):
         return 400, f"body: {error}", ()
     if isinstance(error, UnicodeDecodeError):

@@ -120,6 +120,24 @@ def test_bad_native_requests(server: Server, path: str, body: bytes, word: str):
     assert word in reply.json["error"]
 
 
+UNKNOWN_FIELDS = [
+    ("/predict", b'{"age":40}', "known are features, entity"),
+    ("/predict/batch", b'{"features":{}}', "known are rows; of each row features, entity"),
+    ("/predict/batch", b'{"rows":[{"age":40}]}', "known are rows; of each row features, entity"),
+    (V1, b'{"instance":[]}', "known are instances, parameters"),
+    (V2, b'{"tensors":[]}', "known are inputs, outputs, id"),
+    (V2, b'{"inputs":[{"title":"age"}]}', "of a tensor name, shape, datatype, data, parameters"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "cure"), UNKNOWN_FIELDS)
+def test_an_unknown_field_is_told_with_the_known(server: Server, path: str, body: bytes, cure: str):
+    reply = server.post(path, body)
+    assert reply.status == 400
+    assert "unknown field" in reply.json["error"]
+    assert cure in reply.json["error"]
+
+
 def test_too_many_native_rows(server: Server):
     rows = {"rows": [{"features": {"age": 40, "tenure_months": 3}}] * 1001}
     assert server.post("/predict/batch", rows).status == 413

@@ -38,6 +38,7 @@ class Predict:
 
     name = "native"
     binary = False
+    fields = "features, entity"
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -57,6 +58,7 @@ class PredictBatch:
 
     name = "native"
     binary = False
+    fields = "rows; of each row features, entity"
 
     def __init__(self, model: Model, max_rows: int) -> None:
         self._model = model

@@ -30,6 +30,7 @@ class V1:
 
     name = "v1"
     binary = False
+    fields = "instances, parameters"
 
     def __init__(self, model: Model, max_rows: int) -> None:
         self._model = model

@@ -58,6 +58,10 @@ class V2:
 
     name = "v2"
     binary = True
+    fields = (
+        "inputs, outputs, id, parameters, model_name, model_version; "
+        "of a tensor name, shape, datatype, data, parameters"
+    )
 
     def __init__(self, model: Model, max_rows: int) -> None:
         self._model = model
