@@ -78,7 +78,10 @@ def load(folder: Path) -> LoadedModel:
                 )
         data = (folder / MODEL_FILE).read_bytes()
     except OSError as error:
-        raise JobError(f"artifact {folder}: {error}") from None
+        raise JobError(
+            f"artifact {folder}: {Path(str(error.filename)).name}: {error.strerror}; "
+            "name the folder of a fetched or trained model (serinus-fetch brings one)"
+        ) from None
     except ContractError as error:
         raise JobError(f"artifact {folder}: {error}") from None
     return LoadedModel(contract, Graph(data))

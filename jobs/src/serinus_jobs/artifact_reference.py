@@ -38,6 +38,9 @@ def load_reference(artifact: Path) -> ReferencedModel:
             )
         return ReferencedModel(contract, from_document(Reference, json.loads(text)))
     except OSError as error:
-        raise JobError(f"{artifact}: is no model artifact: {error}") from None
+        name = Path(str(error.filename)).name
+        raise JobError(
+            f"{artifact}: is no model artifact: {name}: {error.strerror}; fetch it again"
+        ) from None
     except (ContractError, ValueError) as error:
         raise JobError(f"{artifact}: {error}") from None

@@ -50,7 +50,10 @@ def parsed_rows(path: Path, classes: tuple[str, ...]) -> Iterator[LabelRecord | 
     try:
         for number, row in enumerate(reader(path), start=1):
             yield _checked(number, row, classes)
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+    except OSError as error:
+        # pyarrow's own have no strerror.
+        raise JobError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
         raise JobError(f"{path}: cannot be read: {error}") from None
 
 

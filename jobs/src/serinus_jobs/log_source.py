@@ -116,7 +116,13 @@ class StreamSource:
                     if start == ">" and _position(batch.keys[-1]) >= end:
                         return
         except redis.RedisError as error:
-            raise JobError(f"{self._shown}: {error}", exit_code=1) from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: redis.RedisError) -> JobError:
+        cure = ""
+        if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+            cure = "; start Redis or correct --source, then run it again: nothing is lost"
+        return JobError(f"{self._shown}: {error}{cure}", exit_code=1)
 
     def _next(self, start: str) -> Batch | None:
         found: Any = self._client.xreadgroup(GROUP, GROUP, {self._stream: start}, count=BATCH_ROWS)
@@ -136,7 +142,7 @@ class StreamSource:
                 pipe.xdel(self._stream, *batch.keys)
                 pipe.execute()
         except redis.RedisError as error:
-            raise JobError(f"{self._shown}: {error}", exit_code=1) from None
+            raise self._failed(error) from None
 
 
 def _position(key: bytes) -> tuple[int, int]:

@@ -190,7 +190,9 @@ def load_data(folder: Path) -> Data:
 def _load(path: Path, kind: type[T]) -> T:
     try:
         text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise JobError(f"{path}: cannot be read: {error}") from None
     if len(text) > _LARGEST_FILE:
         raise JobError(f"{path}: larger than {_LARGEST_FILE} bytes")

@@ -68,3 +68,11 @@ def test_links_and_pipes_are_refused(tmp_path: Path, name: str) -> None:
     os.mkfifo(folder / name)
     with pytest.raises(JobError, match=f"'{name}' is a link or no file"):
         load(folder)
+
+
+def test_a_folder_that_is_not_there_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        JobError, match=r"serinus\.json: No such file or directory; name the folder of"
+    ) as caught:
+        load(tmp_path / "nope")
+    assert "Errno" not in str(caught.value)

@@ -158,7 +158,7 @@ def test_csv_lines_of_the_wrong_length_are_refused_alone(place, tmp_path):
     ("name", "content", "message"),
     [
         ("labels.xlsx", b"", "labels come as .csv, .parquet, .jsonl, .ndjson"),
-        ("absent.csv", None, "cannot be read"),
+        ("absent.csv", None, r"absent\.csv: cannot be read: No such file or directory$"),
         ("empty.csv", b"", "column 'prediction_id' is missing; columns are none"),
         ("other.csv", b"prediction_id,label\np1,yes\n", "column 'observed_at' is missing"),
         ("broken.parquet", b"PAR1", "cannot be read"),

@@ -171,7 +171,7 @@ def test_text_that_is_no_project(tmp_path: Path, text: str, message: str):
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path):
-    with pytest.raises(JobError, match="cannot be read"):
+    with pytest.raises(JobError, match=r"model\.yaml: cannot be read: No such file or directory$"):
         load_model(tmp_path)
     (tmp_path / "model.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(JobError, match="cannot be read"):
