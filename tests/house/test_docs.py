@@ -64,7 +64,14 @@ def test_every_command_of_the_readme_is_run_by_ci():
 
 
 def test_make_help_lists_every_target_and_every_target_is_phony():
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     assert {line.split()[0] for line in done.stdout.splitlines()} == TARGETS
     phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)
     assert phony

@@ -248,8 +248,11 @@ def test_errors_fit_a_kibibyte_whatever_they_quote():
         body = body_of(message)
         assert len(body) <= 1024
         assert json.loads(body)["error"].endswith("...")
-    assert explain(RecursionError())[0] == 400
-    assert explain(ValueError("inner"))[:2] == (500, "internal error; the server's log has the reason")
+    assert explain(RecursionError(), "instances")[0] == 400
+    assert explain(ValueError("inner"), "instances")[:2] == (
+        500,
+        "internal error; the server's log has the reason",
+    )
 
 
 def test_settings_are_read_by_their_variables_and_the_table_is_the_documents():
