@@ -148,11 +148,6 @@ class RedisConnection:
         self._first_try: asyncio.Event | None = None
         self._closed = False
 
-    @property
-    def connected(self) -> bool:
-        """Whether the circuit is closed: requests are sent."""
-        return self._wire is not None
-
     async def request(self, commands: Sequence[bytes]) -> list[Any]:
         """Return one reply per command. Raises RedisUnavailable, within the budget, always.
 

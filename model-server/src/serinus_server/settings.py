@@ -83,7 +83,8 @@ class Settings:
         metadata=_about(
             "SERINUS_ONLINE_STORE",
             _text,
-            "where features are looked up: `sqlite:///path` or `redis://host:port/db`; empty: nowhere",
+            "where features are looked up: `sqlite:///absolute/path` or `redis://host:port/db`; "
+            "empty: nowhere",
         ),
     )
     feature_budget_ms: int = field(
