@@ -1,0 +1,40 @@
+# shellcheck shell=bash disable=SC2034  # the scripts that source this file use the names
+# What setup.sh and undo.sh must agree on: where setup leaves its marks on this machine.
+
+STATE=/var/lib/serinus-docker          # one file for each thing that setup did; undo reads them
+LOG=/var/log/serinus-dockerd.log       # of the daemon that setup started by hand
+PIDFILE=/run/serinus-dockerd.pid       # of the same daemon
+RUNTIME=/usr/local/libexec/serinus/runc_granted
+DAEMON_JSON=/etc/docker/daemon.json
+
+say() { printf 'docker: %s\n' "$*"; }
+die() { printf 'docker: error: %s\n' "$*" >&2; exit 1; }
+
+need_root() { [ "$(id -u)" = 0 ] || die "$1 needs root; run: sudo $0"; }
+
+answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# Retry a command each half second: wait_for SECONDS WHAT COMMAND...
+wait_for() {
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.5
+  done
+  say "$what"
+}
+
+# The process id of the daemon that serves the local socket, whoever started it.
+daemon_pid() {
+  local file
+  for file in "$PIDFILE" /run/docker.pid /var/run/docker.pid; do
+    if [ -s "$file" ] && kill -0 "$(cat "$file")" 2>/dev/null; then
+      cat "$file"
+      return 0
+    fi
+  done
+  pidof -s dockerd
+}
+
+systemd_runs() { [ -d /run/systemd/system ]; }
