@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := contracts jobs model-server operator local airgap cluster
+ROOMS := contracts jobs model-server operator local airgap airgap/agents cluster
 UV_VERSION := 0.13.8
 
 help: ## show this index
@@ -22,7 +22,7 @@ setup: $(VENV)/.ready ## create .venv from the hash-pinned lock (Python 3.11)
 lock: ## resolve requirements.lock again (all rooms and tools together)
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --all-extras $(addprefix --no-emit-package serinus-,contracts jobs server operator airgap) \
+	  --no-annotate --no-header --all-extras $(addprefix --no-emit-package serinus-,contracts jobs server operator airgap agents) \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS)) -o requirements.lock
 
 lint: setup ## formatting, style, strict types, walls between rooms
