@@ -1,0 +1,34 @@
+"""Label selectors, as apimachinery defines them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from serinus_agents.problems import BadObject
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Tell whether labels satisfy every term of a selector. The empty selector matches everything.
+
+    Raises:
+        BadObject: an operator that no version of the API has.
+    """
+    exact = selector.get("matchLabels") or {}
+    terms = selector.get("matchExpressions") or []
+    return all(labels.get(key) == value for key, value in exact.items()) and all(
+        _holds(term, labels) for term in terms
+    )
+
+
+def _holds(term: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = term["key"], term.get("values") or []
+    match term["operator"]:
+        case "In":
+            return key in labels and labels[key] in values
+        case "NotIn":  # an absent key is not in the list either
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case other:
+            raise BadObject(f"selector operator {other!r} is none of In, NotIn, Exists, DoesNotExist")
