@@ -10,9 +10,13 @@ comparison. On columns with neighbouring float32 values this is the difference b
 one row in two.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
+
+# onnxruntime's Linux wheels report models and sessions to their maker unless told not to before the import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import numpy.typing as npt

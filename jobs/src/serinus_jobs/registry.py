@@ -2,7 +2,7 @@
 
 Works with `sqlite:///file.db` (artifacts beside the file) and with `http://server` (artifacts wherever
 that server keeps them). Nothing here waits without a deadline, and nothing leaves for anyone else:
-MLflow's usage reports are switched off.
+MLflow's and onnxruntime's usage reports are switched off.
 """
 
 import logging
@@ -20,6 +20,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag

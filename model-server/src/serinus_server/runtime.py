@@ -3,8 +3,12 @@
 The only importer of onnxruntime. A faster kernel may take its place behind `Graph.run`.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+# Before the import: its Linux wheels report models and sessions to their maker unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import onnxruntime
