@@ -1,0 +1,58 @@
+"""`serinus-airgap`: build what is stale, list what would be, print sizes."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from serinus_airgap import toolchain
+from serinus_airgap.build import REGISTRY, survey
+from serinus_airgap.build import build as build_images
+from serinus_airgap.build import push as push_images
+from serinus_airgap.progress import Reporter
+from serinus_airgap.reading import DescriptionError
+from serinus_airgap.running import BuildError
+from serinus_airgap.versions import load
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+Names = Annotated[list[str] | None, typer.Argument(help="folders of airgap/images; none means all")]
+
+
+@app.command()
+def build(
+    names: Names = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="compilers and builds at once; every core if not given")
+    ] = None,
+    push: Annotated[bool, typer.Option(help=f"then push into {REGISTRY}")] = False,
+) -> None:
+    """Build the images that are stale, and those they stand on."""
+    console = Console()
+    reporter = Reporter(console)
+    built = build_images(names, load(), reporter=reporter, workers=jobs)
+    console.print(f"{sum(image.rebuilt for image in built)} of {len(built)} images built anew")
+    if push:
+        console.print(f"{len(push_images(built, reporter=reporter))} pushed")
+
+
+@app.command("list")
+def list_(names: Names = None) -> None:
+    """Say what `build` would rebuild, and why; changes nothing."""
+    pins = load()
+    seen = survey(names, pins, toolchain.version(pins))
+    table = Table("image", "reference", "would be rebuilt because", box=None, pad_edge=False)
+    for name, verdict in seen.verdicts.items():
+        table.add_row(name, seen.images[name].recipe.image, verdict.reason or "(as it should be)")
+    terminal = Console()
+    # Elsewhere than on a terminal nothing is cut.
+    (terminal if terminal.is_terminal else Console(width=220)).print(table)
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is a line, no traceback."""
+    try:
+        app()
+    except (DescriptionError, BuildError) as problem:
+        Console(stderr=True).print(f"error: {problem}", style="red", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
