@@ -1,0 +1,156 @@
+"""Manifests and charts."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from serinus_airgap import charts
+from serinus_cluster.place import Place
+from serinus_cluster.steps import ApplyDefinitions, ApplyManifests, Chart, ChartFolder, InstallChart, StandIn
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """Manifests of this repository."""
+
+    action: ApplyManifests
+    place: Place
+
+    def missing(self) -> str | None:
+        """Ask the server whether applying would change anything."""
+        return "manifests differ" if self.place.kubectl.differs(self._text()) else None
+
+    def apply(self, seconds: float) -> str:
+        """Apply them."""
+        self.place.kubectl.apply(self._text(), seconds=seconds)
+        return ", ".join(Path(file).name for file in self.action.files)
+
+    def _text(self) -> str:
+        return "\n---\n".join(self.place.text(file) for file in self.action.files)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """A chart's CustomResourceDefinitions."""
+
+    action: ApplyDefinitions
+    place: Place
+
+    def missing(self) -> str | None:
+        """Compare what a chart of this version brought with what is there."""
+        held = self.place.kubectl.attempt(
+            "get",
+            "configmap",
+            _record(self.action),
+            "--namespace",
+            "kube-system",
+            "--output",
+            "jsonpath={.data.names}",
+        )
+        if not held.ok:
+            return f"those of {self.action.source.version} were not applied yet"
+        names = held.out.split()
+        there = self.place.kubectl.attempt("get", "--output", "name", *names)
+        return None if there.ok else "a definition was deleted"
+
+    def apply(self, seconds: float) -> str:
+        """Apply all of them, then keep their names, so that the next run finds a missing one quickly."""
+        text = self.place.helm.definitions(chart_of(self.action.source, self.place), seconds=seconds)
+        self.place.kubectl.apply(text, seconds=seconds)
+        said = self.place.kubectl.run(
+            *("get", "--filename", "-", "--output", "name"), stdin=text, seconds=seconds
+        )
+        names = said.split()
+        record = (
+            "apiVersion: v1\nkind: ConfigMap\n"
+            f"metadata: {{name: {_record(self.action)}, namespace: kube-system}}\n"
+            f"data: {{names: {' '.join(names)!r}}}\n"
+        )
+        self.place.kubectl.apply(record, seconds=30)
+        return f"{len(names)} definitions"
+
+
+@dataclass(frozen=True)
+class ChartRelease:
+    """A release of helm."""
+
+    action: InstallChart
+    place: Place
+
+    def missing(self) -> str | None:
+        """A release is in place when chart, version and values are ours and all its objects exist."""
+        helm, name, namespace = self.place.helm, self.action.release, self.action.namespace
+        release = helm.release(name, namespace)
+        if release is None:
+            return "not installed"
+        if release.status != "deployed":
+            return f"its last installation is {release.status}"
+        if release.description != self._mark():
+            return "version or values differ"
+        objects = helm.manifest(name, namespace)
+        return None if self.place.kubectl.exists(objects, namespace) else "an object of it is missing"
+
+    def apply(self, seconds: float) -> str:
+        """Install or upgrade. A run that was killed half way leaves a lock, which is taken off first."""
+        name, namespace = self.action.release, self.action.namespace
+        source = self.action.source
+        assert not isinstance(source, StandIn)
+        release = self.place.helm.release(name, namespace)
+        if release and release.status.startswith("pending"):
+            labels = f"owner=helm,name={name},status={release.status}"
+            self.place.kubectl.run("delete", "secret", "--namespace", namespace, "--selector", labels)
+        values = self.place.work / f"values-{name}.yaml"
+        values.write_text(self.place.text(self.action.values))
+        chart = chart_of(source, self.place)
+        self.place.helm.upgrade(name, namespace, chart, values, self._mark(), seconds=seconds)
+        return source.version
+
+    def _mark(self) -> str:
+        facts = f"{self.action.source}\n{self.place.text(self.action.values)}"
+        return f"serinus {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class StandInRelease:
+    """Manifests where a chart cannot run: the definitions of a module and an agent of ours."""
+
+    action: InstallChart
+    source: StandIn
+    place: Place
+
+    def missing(self) -> str | None:
+        """Ask the server whether applying would change anything."""
+        return "manifests differ" if self.place.kubectl.differs(self._text()) else None
+
+    def apply(self, seconds: float) -> str:
+        """Apply definitions and manifests."""
+        self.place.kubectl.apply(self._text(), seconds=seconds)
+        return f"stand-in for {self.source.definitions}"
+
+    def _text(self) -> str:
+        folder = charts.folder(self.source.definitions, self.place.pins)
+        definitions = [file.read_text() for file in sorted(folder.glob("*.yaml"))]
+        return "\n---\n".join([*definitions, *(self.place.text(file) for file in self.source.files)])
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """An act whose work was begun by an earlier step."""
+
+    def missing(self) -> str | None:
+        """Nothing to apply."""
+        return None
+
+    def apply(self, seconds: float) -> str:  # noqa: ARG002 - never called: nothing is missing
+        """Nothing to apply."""
+        return ""
+
+
+def chart_of(source: Chart | ChartFolder, place: Place) -> Chart | Path:
+    """Return what helm is given: a reference, or the folder that a module delivered."""
+    return source if isinstance(source, Chart) else charts.folder(source.name, place.pins)
+
+
+def _record(action: ApplyDefinitions) -> str:
+    name = hashlib.sha256(str(action.source).encode()).hexdigest()[:16]
+    return f"serinus-definitions-{name}"

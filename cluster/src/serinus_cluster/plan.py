@@ -1,0 +1,177 @@
+"""The steps of `make up`, in order: a pure function of the situation and the pins."""
+
+from collections.abc import Mapping
+
+from serinus_cluster import first_model
+from serinus_cluster.situation import Situation
+from serinus_cluster.sources import Sources, sources
+from serinus_cluster.steps import (
+    ApplyDefinitions,
+    ApplyManifests,
+    AskModel,
+    Await,
+    BuildImages,
+    Chart,
+    ChartFolder,
+    CreateCluster,
+    FindDocker,
+    FindTools,
+    InstallChart,
+    PrepareModel,
+    PushImages,
+    StandIn,
+    StartRegistry,
+    Step,
+    Wait,
+    WireRegistry,
+)
+
+CLUSTER = "serinus"
+CONTEXT = f"kind-{CLUSTER}"
+NODE = f"{CLUSTER}-control-plane"
+REGISTRY = "serinus-registry"
+REGISTRY_PORT = 5001
+# kind puts its nodes there.
+NETWORK = "kind"
+GATEWAY_URL = "http://127.0.0.1:8080"
+MANIFESTS = "manifests/cluster"
+VALUES = f"{MANIFESTS}/values"
+MODELS = "serinus-models"
+
+
+def plan(situation: Situation, pins: Mapping[str, str]) -> list[Step]:
+    """Return every step. The two situations give the same list but for the fields of type `Source`."""
+    origin = sources(situation, pins)
+    return [*_machine(origin), *_node(origin), *_platform(origin), *_model()]
+
+
+def _machine(origin: Sources) -> list[Step]:
+    return [
+        # Cold, the tools and the images are compiled: minutes a part on two cores.
+        Step("docker", FindDocker(origin.daemon), 900),
+        Step("tools", FindTools(origin.tools), 1200),
+        Step("images", BuildImages(origin.images), 5400),
+        Step("registry", StartRegistry(REGISTRY, REGISTRY_PORT, NETWORK, origin.registry), 120),
+        Step("push", PushImages(f"localhost:{REGISTRY_PORT}", origin.images), 900),
+        Step("model image", PrepareModel(MODELS), 900),
+    ]
+
+
+def _node(origin: Sources) -> list[Step]:
+    return [
+        Step(
+            "cluster",
+            CreateCluster(CLUSTER, f"{MANIFESTS}/kind.yaml", origin.node),
+            600,
+            (
+                Wait("the API server answers", ("get", "--raw", "/readyz"), 60),
+                Wait("the node is Ready", _condition("Ready", "node", "--all"), 180),
+                Wait("StorageClass standard exists", ("get", "storageclass", "standard"), 30),
+                Wait("cluster DNS is available", _available("kube-system", "coredns"), 180),
+            ),
+        ),
+        Step("wiring", WireRegistry(REGISTRY, f"{MANIFESTS}/local-registry.yaml"), 60),
+        Step("namespaces", ApplyManifests((f"{MANIFESTS}/namespaces.yaml",)), 60),
+    ]
+
+
+def _platform(origin: Sources) -> list[Step]:
+    # Slow to become ready and needed last, so metrics-server starts first and is waited for at its turn.
+    return [
+        Step("metrics chart", _chart("metrics-server", "kube-system", origin.metrics), 180),
+        Step("gateway definitions", ApplyDefinitions(origin.gateway), 180),
+        Step(
+            "gateway controller",
+            _chart("envoy-gateway", "envoy-gateway-system", origin.gateway),
+            300,
+            (Wait("Envoy Gateway is available", _available("envoy-gateway-system", "envoy-gateway"), 180),),
+        ),
+        Step(
+            "certificates",
+            _chart("cert-manager", "cert-manager", origin.certificates),
+            300,
+            (
+                Wait("its pods are available", _available("cert-manager", "--all"), 180),
+                Wait("a Certificate is taken", _dry_run("certificate.yaml"), 120),
+            ),
+        ),
+        Step(
+            "gateway",
+            ApplyManifests((f"{MANIFESTS}/gateway.yaml",)),
+            60,
+            (
+                Wait("GatewayClass envoy is accepted", _condition("Accepted", "gatewayclass/envoy"), 60),
+                Wait(
+                    "the Gateway is programmed",
+                    _condition("Programmed", "gateway/kserve-ingress-gateway", "--namespace", "kserve"),
+                    180,
+                ),
+            ),
+        ),
+        Step("kserve definitions", _chart("kserve-crd", "kserve", origin.kserve_definitions), 180),
+        Step(
+            "kserve",
+            _chart("kserve", "kserve", origin.kserve),
+            300,
+            (
+                Wait(
+                    "its certificate is issued",
+                    _condition("Ready", "certificate/serving-cert", "--namespace", "kserve"),
+                    120,
+                ),
+                Wait("its controller is available", _available("kserve", "kserve-controller-manager"), 180),
+                Wait("its webhook takes an InferenceService", _dry_run("inferenceservice.yaml"), 120),
+            ),
+        ),
+        Step(
+            "metrics",
+            Await(),
+            0,
+            (Wait("pod metrics appear", ("top", "pods", "--namespace", "kube-system"), 120),),
+        ),
+    ]
+
+
+def _model() -> list[Step]:
+    return [
+        Step(
+            "model volume",
+            ApplyManifests((first_model.ARTIFACT,)),
+            60,
+            (Wait("the artifact is written", _condition("Complete", "job", "--all", *_in(MODELS)), 180),),
+        ),
+        Step(
+            "first model",
+            ApplyManifests((first_model.RUNTIME, first_model.SERVICE)),
+            60,
+            (
+                Wait(
+                    "the InferenceService is Ready",
+                    _condition("Ready", "inferenceservice/iris", *_in(MODELS)),
+                    240,
+                ),
+            ),
+        ),
+        Step("request", AskModel("iris", MODELS, GATEWAY_URL, f"{first_model.FOLDER}/request.json"), 60),
+    ]
+
+
+def _chart(release: str, namespace: str, source: Chart | ChartFolder | StandIn) -> InstallChart:
+    return InstallChart(release, namespace, f"{VALUES}/{release}.yaml", source)
+
+
+def _in(namespace: str) -> tuple[str, str]:
+    return ("--namespace", namespace)
+
+
+def _condition(condition: str, *what: str) -> tuple[str, ...]:
+    # One attempt is short: the wait around it repeats it and holds the deadline.
+    return ("wait", f"--for=condition={condition}", *what, "--timeout=5s")
+
+
+def _available(namespace: str, deployment: str) -> tuple[str, ...]:
+    return _condition("Available", "deployment", deployment, *_in(namespace))
+
+
+def _dry_run(name: str) -> tuple[str, ...]:
+    return ("apply", "--dry-run=server", "--filename", f"{MANIFESTS}/checks/{name}")
