@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Semaphore
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from serinus_airgap import daemon, groups, toolchain
 from serinus_airgap.compiling import BINARIES, Compiled, compile_tool
 from serinus_airgap.daemon import Held
-from serinus_airgap.description import Image
+from serinus_airgap.description import IMAGES, Image
 from serinus_airgap.description import load as load_images
 from serinus_airgap.exclusive import one_build
 from serinus_airgap.groups import Group
@@ -54,14 +55,16 @@ class Survey:
     verdicts: Mapping[str, Verdict]
 
 
-def survey(names: list[str] | None, pins: Mapping[str, str], go_version: str) -> Survey:
+def survey(
+    names: list[str] | None, pins: Mapping[str, str], go_version: str, folder: Path = IMAGES
+) -> Survey:
     """Compare the images as described with those that the daemon holds; changes nothing.
 
     Raises:
         DescriptionError: a description cannot be built.
         BuildError: the daemon does not answer.
     """
-    images = load_images(pins)
+    images = load_images(pins, folder)
     needed = chosen(names, needs(images))
     used = {group for name in needed for group in images[name].recipe.go}
     known = {group: groups.load(group, pins) for group in sorted(used)}
@@ -81,14 +84,16 @@ def build(
     *,
     reporter: Reporter | None = None,
     workers: int | None = None,
+    folder: Path = IMAGES,
 ) -> list[Built]:
     """Build the named images (None: all) and those they stand on, where they are stale.
 
     Args:
-        names: folders of airgap/images.
+        names: images by their folder's name.
         pins: the table of pins.
         reporter: where to say what happens; None makes one for standard output.
         workers: compilers and builds at once; None takes every core.
+        folder: where the images are described.
 
     Raises:
         DescriptionError: a description cannot be built.
@@ -98,7 +103,7 @@ def build(
     workers = workers or os.cpu_count() or 1
     with reporter.shown(), one_build(lambda words: reporter.now("build", words)):
         # Asked with the lock held: what another build has just made is not made again.
-        seen = survey(names, pins, toolchain.version(pins))
+        seen = survey(names, pins, toolchain.version(pins), folder)
         stale = [name for name, verdict in seen.verdicts.items() if verdict.reason]
         go = toolchain.find(pins) if any(seen.images[name].recipe.go for name in stale) else None
         bench = Workbench(seen, go, workers, Semaphore(workers), reporter)

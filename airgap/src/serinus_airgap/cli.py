@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from serinus_airgap import toolchain
+from serinus_airgap import sizes, toolchain
 from serinus_airgap.build import REGISTRY, survey
 from serinus_airgap.build import build as build_images
 from serinus_airgap.build import push as push_images
@@ -47,6 +47,37 @@ def list_(names: Names = None) -> None:
     terminal = Console()
     # Elsewhere than on a terminal nothing is cut.
     (terminal if terminal.is_terminal else Console(width=220)).print(table)
+
+
+@app.command("sizes")
+def sizes_() -> None:
+    """Print what the images weigh, and the disk that a build from nothing takes beside what is used."""
+    pins = load()
+    seen = survey(None, pins, toolchain.version(pins))
+    images = Table("image", Column("MB", justify="right"), box=None, pad_edge=False)
+    for name, held in sorted(seen.held.items(), key=lambda entry: -entry[1].size):
+        images.add_row(name, f"{held.size / 1e6:.0f}")
+    for name in sorted(seen.needed.keys() - seen.held.keys()):
+        images.add_row(name, "not built")
+    lines = sizes.shares(sizes.measure(pins))
+    disk = Table(
+        "disk",
+        *(Column(head, justify="right") for head in ("GB used", "GB budget")),
+        box=None,
+        pad_edge=False,
+    )
+    for line in lines:
+        disk.add_row(line.name, f"{line.used / sizes.GB:.1f}", f"{line.budget / sizes.GB:.0f}")
+    console = Console()
+    console.print(images, "", disk, "", sep="\n")
+    needed, there = sizes.still_needed(lines), sizes.free()
+    console.print(
+        f"a build would still write up to {needed / sizes.GB:.1f} GB; {there / sizes.GB:.1f} GB are free"
+    )
+    if needed > there:
+        raise BuildError(
+            f"the disk is short by {(needed - there) / sizes.GB:.1f} GB; free some before `build`"
+        )
 
 
 def main() -> None:

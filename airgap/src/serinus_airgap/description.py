@@ -26,8 +26,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Files and folders of the repository that the context holds under the same path."""
     prepare: list[str] = []
     """A command run in the context before the build, for what no Dockerfile can do."""
-    images: list[str] = []
-    """Other images by name whose change makes this one stale, besides those it is FROM."""
 
 
 @dataclass(frozen=True)

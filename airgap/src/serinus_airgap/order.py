@@ -11,7 +11,7 @@ def needs(images: Mapping[str, Image]) -> dict[str, list[str]]:
     """Return for each image the names of the images that have to be there first.
 
     Raises:
-        DescriptionError: an image is FROM something that nothing here builds, or names an unknown image.
+        DescriptionError: an image is FROM something that nothing here builds.
     """
     names = {canonical(image.recipe.image): name for name, image in images.items()}
     found: dict[str, list[str]] = {}
@@ -23,11 +23,7 @@ def needs(images: Mapping[str, Image]) -> dict[str, list[str]]:
                 f"airgap/images/{name}/Dockerfile: FROM {strange[0]}, which is no image of airgap/images; "
                 "nothing is pulled here, so describe it there"
             )
-        if strange := [other for other in image.recipe.images if other not in images]:
-            raise DescriptionError(
-                f"airgap/images/{name}/image.yaml: images: {strange[0]} is no folder there"
-            )
-        found[name] = list(dict.fromkeys([*(names[base] for base in bases), *image.recipe.images]))
+        found[name] = list(dict.fromkeys(names[base] for base in bases))
     return found
 
 

@@ -8,6 +8,7 @@ import msgspec
 from serinus_airgap.description import Image
 from serinus_airgap.fingerprint import Inputs, changed, digest, of_files, of_mapping
 from serinus_airgap.groups import Group, tool_inputs
+from serinus_airgap.reading import DescriptionError
 from serinus_airgap.versions import ROOT
 
 LABEL = "serinus.dev/inputs"
@@ -29,14 +30,23 @@ def own_inputs(image: Image, groups: Mapping[str, Group], toolchain: str) -> Inp
     """Return the digests of everything that goes into an image, other images apart.
 
     Reads the image's folder and the files that it names.
+
+    Raises:
+        DescriptionError: it names a file or a tool that is not there.
     """
+    where = f"airgap/images/{image.name}/image.yaml"
     inputs = {"builder": BUILDER, "pins": of_mapping(dict(image.arguments))}
     inputs["image.yaml"] = digest(msgspec.json.encode(image.recipe))
     inputs |= of_files(image.folder, leave_out=frozenset({"image.yaml"}))
     for path in image.recipe.files:
+        if not (ROOT / path).exists():
+            raise DescriptionError(f"{where}: files: {path} is not in the repository; mend the path")
         inputs |= {f"{path}/{name}": value for name, value in of_files(ROOT / path).items()}
     for group, tools in image.recipe.go.items():
         for tool in tools:
+            if tool not in groups[group].declared.tools:
+                known = ", ".join(groups[group].declared.tools)
+                raise DescriptionError(f"{where}: go: {group} has no tool {tool!r}; it has {known}")
             for part, value in tool_inputs(groups[group], tool, toolchain).items():
                 inputs[part if part == "Go" else f"{group}/{part}"] = value
     return inputs
