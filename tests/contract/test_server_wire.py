@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.bad_requests import V1
+from tests.support.raw_http import Answers
 from tests.support.server_process import ServerProcess, running
 
 from serinus_contracts.artifact import ModelContract
@@ -30,29 +31,6 @@ def client(server: ServerProcess) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield connection
-
-
-class Answers:
-    """Reads responses off a connection, one after the other."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._stream = connection.makefile("rb")
-
-    def next(self) -> tuple[int, dict[str, str], bytes]:
-        line = self._stream.readline()
-        if not line:
-            return 0, {}, b""
-        headers: dict[str, str] = {}
-        while (header := self._stream.readline().strip()) != b"":
-            name, _, value = header.decode().partition(": ")
-            headers[name] = value
-        return int(line.split()[1]), headers, self._stream.read(int(headers.get("content-length", 0)))
-
-    def ended(self) -> bool:
-        try:
-            return self._stream.read(1) == b""
-        except ConnectionResetError:
-            return True
 
 
 def chunked(*parts: bytes) -> bytes:

@@ -7,6 +7,8 @@ import msgspec
 
 from serinus_contracts.errors import ContractError
 
+Header = tuple[bytes, bytes]
+
 _LONGEST = 480  # characters; escaped to at most six bytes each it would still be cut below
 _MOST_BYTES = 1024
 
@@ -14,7 +16,7 @@ _MOST_BYTES = 1024
 class RequestError(Exception):
     """A request that is refused. `status` is the HTTP status, the message goes to the client."""
 
-    def __init__(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(self, status: int, message: str, headers: tuple[Header, ...] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers
@@ -28,7 +30,7 @@ class InvalidOutput(Exception):
         self.rows = rows
 
 
-def explain(error: Exception, fields: str) -> tuple[int, str, tuple[tuple[bytes, bytes], ...]]:
+def explain(error: Exception, fields: str) -> tuple[int, str, tuple[Header, ...]]:
     """Return (status, message, extra headers) for what a handler raised; `fields` are the body's.
 
     Anything unknown is a 500 without detail: the traceback belongs in the server's own log.

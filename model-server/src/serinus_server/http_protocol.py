@@ -2,7 +2,7 @@
 the time in which a client must send a whole request.
 
 A request that arrives in one piece costs two comparisons and no timer. Depends on attributes of
-uvicorn's HttpToolsProtocol (`scope`, `cycle`, `pipeline`); the contract tests send raw bytes to notice
+uvicorn's HttpToolsProtocol (`headers`, `cycle`, `pipeline`); the contract tests send raw bytes to notice
 when they change.
 """
 
@@ -17,9 +17,10 @@ _HEADER_BYTES = 64 << 10
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `request_seconds` is set by `bounded`."""
+    """One connection. `request_seconds` is how long a client may take to send a whole request."""
 
     request_seconds = 10.0
+    _in_head = True
     _received = 0
     _deadline: TimerHandle | None = None
     _deadline_of: Any = None
@@ -33,9 +34,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser; bound what is unfinished after it."""
         super().data_received(data)
         if self._unfinished():
-            if self._deadline is None or self._deadline_of is not self.scope:
+            if self._deadline is None or self._deadline_of is not self.headers:
                 self._await_rest()
-            if self.scope is None or "path" not in self.scope:
+            if self._in_head:
                 # In the middle of a header block, which the parser would let grow for ever.
                 self._received += len(data)
                 if self._received > _HEADER_BYTES:
@@ -43,6 +44,16 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def on_message_begin(self) -> None:
+        """Expect a header block."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Expect a body."""
+        self._in_head = False
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
@@ -56,8 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._give_up(400, f"request: {msg}")
 
     def _unfinished(self) -> bool:
-        scope = self.scope
-        if scope is None or "path" not in scope:
+        if self._in_head:
             return True
         cycle = self.cycle
         return cycle is not None and cycle.more_body and not cycle.response_complete
@@ -66,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
         self._received = 0
-        self._deadline_of = self.scope
+        self._deadline_of = self.headers
         self._deadline = self.loop.call_later(self.request_seconds, self._too_late)
 
     def _too_late(self) -> None:
@@ -78,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = self.cycle
-        if self.scope is not None and (
+        if self.headers is not None and (
             cycle is None or cycle.response_complete or not cycle.response_started
         ):
             body = body_of(message)
@@ -86,8 +96,3 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[status] + head % len(body) + body)
         # Closing wakes a handler that waits for the body, and it sees that nobody is left.
         self.transport.close()
-
-
-def bounded(request_seconds: float) -> type[BoundedProtocol]:
-    """Return the protocol class that gives clients `request_seconds` for each request."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"request_seconds": request_seconds})

@@ -145,7 +145,7 @@ class RedisConnection:
         self._budget = budget
         self._wire: _Wire | None = None
         self._mending: asyncio.Task[None] | None = None
-        self._first_try: asyncio.Event | None = None
+        self._first_try: asyncio.Future[None] | None = None
         self._closed = False
 
     async def request(self, commands: Sequence[bytes]) -> list[Any]:
@@ -167,14 +167,13 @@ class RedisConnection:
         if self._closed:
             raise RedisUnavailable("closed")
         if self._first_try is None:
-            self._first_try = asyncio.Event()
+            self._first_try = asyncio.get_running_loop().create_future()
             self._mend()
-        if not self._first_try.is_set():
-            try:
-                async with asyncio.timeout(self._budget):
-                    await self._first_try.wait()
-            except TimeoutError:
-                raise RedisUnavailable(f"{self._address}: not connected within the budget") from None
+        if not self._first_try.done():
+            # Not asyncio.timeout, which wants a task: the first step of a request is made outside of one.
+            await asyncio.wait({self._first_try}, timeout=self._budget)
+            if not self._first_try.done():
+                raise RedisUnavailable(f"{self._address}: not connected within the budget")
         if self._wire is None:
             raise RedisUnavailable(f"{self._address} is down")
         return self._wire
@@ -194,8 +193,8 @@ class RedisConnection:
                 if reason != said:
                     _log.warning("%s: %s; trying again", self._address, reason)
                     said = reason
-            if self._first_try is not None:
-                self._first_try.set()
+            if self._first_try is not None and not self._first_try.done():
+                self._first_try.set_result(None)
             if self._wire is not None:
                 break
             # Half of the wait is random, so that a fleet does not come back as one.

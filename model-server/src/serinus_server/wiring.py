@@ -9,7 +9,7 @@ from serinus_contracts.errors import ContractError
 from serinus_contracts.reference import Reference
 from serinus_server import pages
 from serinus_server.artifacts import load_contract
-from serinus_server.asgi import Application, Verb
+from serinus_server.asgi import Application
 from serinus_server.deferred import Asgi, deferred
 from serinus_server.doors import OnlineStore, PredictionSink
 from serinus_server.instances import Instances
@@ -18,6 +18,7 @@ from serinus_server.log_lines import line_encoder
 from serinus_server.metrics import Exposition, ModelMetrics
 from serinus_server.model import Model
 from serinus_server.online import make_store
+from serinus_server.predicting import Predicting, Verb
 from serinus_server.prediction_log import PredictionLog
 from serinus_server.protocols.native import Predict, PredictBatch
 from serinus_server.protocols.v1 import V1
@@ -112,8 +113,7 @@ def wire(
         routes(model, settings.max_rows),
         pages.by_path(about, name, version),
         deferred(documents),
-        metrics,
-        contract.revision,
+        Predicting(metrics, contract.revision),
     )
     return Served(model, log, store)
 

@@ -72,12 +72,13 @@ class SqliteStore:
             raise StoreUnavailable(f"{self._path.name}: an earlier query has not come back")
         keys = [self._encode_key(entity) for entity in entities]
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._read, keys)
-        try:
-            return await asyncio.wait_for(asyncio.shield(work), self._budget)
-        except TimeoutError:
+        await asyncio.wait({work}, timeout=self._budget)
+        if not work.done():
             self._busy = True
             work.add_done_callback(self._came_back)
-            raise StoreUnavailable(f"{self._path.name}: no answer within the budget") from None
+            raise StoreUnavailable(f"{self._path.name}: no answer within the budget")
+        try:
+            return work.result()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path.name}: {error}") from None
 
