@@ -14,7 +14,7 @@ from serinus_airgap.running import BuildError, run
 from serinus_airgap.versions import ROOT
 
 WHEEL_HOME = ROOT / ".serinus" / "tools" / "go"
-REPORTED = re.compile(r"go version go(?P<number>\d+(?:\.\d+)+)\S* (?P<platform>\S+)")
+REPORTED = re.compile(r"go version go(?P<number>\d+(?:\.\d+)+) (?P<platform>\w+/\w+)\s*")
 # Nothing of the user's own settings may change a binary; GOTOOLCHAIN=local keeps the version what it says.
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local"}
 
@@ -30,7 +30,7 @@ class Go:
 
 def parse_version(printed: str) -> tuple[Version, str] | None:
     """Read `go version`: its number and the platform it builds for; None where it is not of a release."""
-    found = REPORTED.match(printed)
+    found = REPORTED.fullmatch(printed)
     return (Version(found["number"]), found["platform"]) if found else None
 
 
