@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,10 @@ from tests.support.pod_network import PodNetwork, run
 from tests.support.policy_cases import CASES, NAMESPACES, PODS, Case, pod
 
 from serinus_agents.policies import nft
+from serinus_agents.policies.__main__ import PATHS, turn
 from serinus_agents.policies.ruleset import TABLE, ruleset
+from serinus_agents.shapes import key_of
+from serinus_agents.watching import Mirror
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,36 @@ def test_a_script_that_nft_refuses_changes_nothing(network: PodNetwork):
     with pytest.raises(nft.NftError, match="no such word"):
         nft.load(script, network.nft)
     assert run(*network.nft, "list", "table", "inet", TABLE) == before
+
+
+def mirrors(policies: list[dict] | None) -> list[Mirror]:
+    """Return the loop's three collections as they were read; None was not read yet."""
+    made = [Mirror(None, path, threading.Event()) for path in PATHS]
+    for mirror, items in zip(made, (PODS, NAMESPACES, policies), strict=True):
+        mirror.items = None if items is None else {key_of(item): item for item in items}
+    return made
+
+
+def test_the_loop_loads_nothing_before_everything_was_read_and_keeps_what_it_loaded(network: PodNetwork):
+    load(network, [])
+    assert turn(mirrors(None), None, network.nft) is None
+    assert network.outcome(["client>web:80"], denied=0) == {"client>web:80"}
+    deny = Case("", "policyTypes: [Ingress]").objects()
+    loaded = turn(mirrors(deny), None, network.nft)
+    assert network.outcome(["client>web:80"], denied=1) == set()
+    # A policy that nobody can render, a list that is lost again: the last ruleset stays.
+    bad = Case("", "ingress: [{ports: [{protocol: ICMP}]}]").objects()
+    assert turn(mirrors(bad), loaded, network.nft) == loaded
+    assert turn(mirrors(None), loaded, network.nft) == loaded
+    assert network.outcome(["client>web:80"], denied=1) == set()
+
+
+def test_the_loop_restores_a_table_that_somebody_removed(network: PodNetwork):
+    deny = mirrors(Case("", "policyTypes: [Ingress]").objects())
+    loaded = turn(deny, None, network.nft)
+    run(*network.nft, "delete", "table", "inet", TABLE)
+    assert turn(deny, loaded, network.nft) == loaded
+    assert network.outcome(["client>web:80"], denied=1) == set()
 
 
 def test_a_missing_table_is_noticed(network: PodNetwork):

@@ -7,7 +7,8 @@ from typing import Any
 from kubernetes import client, config, watch
 from urllib3.exceptions import HTTPError
 
-Json = dict[str, Any]
+from serinus_agents.shapes import Json
+
 SECONDS = (5, 60)
 JSON = "application/json"
 # Names and annotations alone: the schemas of a cluster's definitions are tens of megabytes.

@@ -5,20 +5,14 @@ import threading
 import time
 from collections.abc import Mapping
 
-from serinus_agents.api import Api, ApiError, Json
+from serinus_agents.api import Api, ApiError
+from serinus_agents.shapes import Json, Key, key_of
 
 log = logging.getLogger(__name__)
 # A watch ends after this long and the collection is listed anew, so that nothing missed stays missed.
 RELIST_SECONDS = 300
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 10.0
 GONE = 410
-
-Key = tuple[str, str]
-
-
-def key_of(item: Json) -> Key:
-    """Return an object's namespace (empty where it has none) and name."""
-    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
 
 
 def apply(held: Mapping[Key, Json], event: Json) -> dict[Key, Json]:

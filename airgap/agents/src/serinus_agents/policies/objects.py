@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from serinus_agents.policies.selecting import checked
 from serinus_agents.problems import BadObject
 
 Object = Mapping[str, Any]
@@ -98,7 +99,7 @@ def read_policy(raw: Object) -> Policy:
     """
     meta, spec = raw["metadata"], raw["spec"]
     try:
-        return Policy(meta["namespace"], meta["name"], spec.get("podSelector") or {}, _rules(spec))
+        return Policy(meta["namespace"], meta["name"], checked(spec.get("podSelector") or {}), _rules(spec))
     except (BadObject, KeyError, ValueError) as problem:
         raise BadObject(f"NetworkPolicy {meta['namespace']}/{meta['name']}: {problem}") from problem
 
@@ -126,7 +127,7 @@ def _peer(peer: Object) -> Block | Selection:
     namespaces, pods = peer.get("namespaceSelector"), peer.get("podSelector")
     if namespaces is None and pods is None:
         raise BadObject("a peer has none of ipBlock, namespaceSelector, podSelector")
-    return Selection(pods or {}, namespaces)
+    return Selection(checked(pods or {}), None if namespaces is None else checked(namespaces))
 
 
 def _port(port: Object) -> Port:

@@ -80,9 +80,9 @@ class _Family:
         self.targets = {direction: self._targets(direction) for direction in get_args(Direction)}
 
     def declarations(self) -> Iterator[str]:
-        for name, lines in self.sets.items():
+        for name, lines in sorted(self.sets.items()):
             yield from _block(f"set {name}", lines)
-        for name, lines in self.chains.items():
+        for name, lines in sorted(self.chains.items()):
             yield from _block(f"chain {name}", lines)
 
     def jumps(self) -> Iterator[str]:

@@ -5,13 +5,23 @@ from typing import Any
 
 from serinus_agents.problems import BadObject
 
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
-def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Tell whether labels satisfy every term of a selector. The empty selector matches everything.
+
+def checked(selector: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a selector.
 
     Raises:
-        BadObject: an operator that no version of the API has.
+        BadObject: an operator that the API does not know.
     """
+    for term in selector.get("matchExpressions") or []:
+        if term["operator"] not in OPERATORS:
+            raise BadObject(f"selector operator {term['operator']!r} is none of {', '.join(OPERATORS)}")
+    return selector
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Tell whether labels satisfy every term of a checked selector. The empty selector matches everything."""
     exact = selector.get("matchLabels") or {}
     terms = selector.get("matchExpressions") or []
     return all(labels.get(key) == value for key, value in exact.items()) and all(
@@ -28,7 +38,5 @@ def _holds(term: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
             return labels.get(key) not in values
         case "Exists":
             return key in labels
-        case "DoesNotExist":
+        case _:
             return key not in labels
-        case other:
-            raise BadObject(f"selector operator {other!r} is none of In, NotIn, Exists, DoesNotExist")
