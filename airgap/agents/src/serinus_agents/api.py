@@ -27,14 +27,15 @@ class ApiError(RuntimeError):
 class Api:
     """A thin door to the API server."""
 
-    def __init__(self, configuration: client.Configuration | None = None) -> None:
+    def __init__(self) -> None:
         """Use the pod's service account, or where there is none the user's kubeconfig."""
-        if configuration is None:
-            configuration = client.Configuration()
-            try:
-                config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # the library has no types
-            except config.ConfigException:
-                config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # likewise
+        configuration = client.Configuration()
+        try:
+            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # the library has no types
+        except config.ConfigException:
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # likewise
+        # The callers' loops try again, with pauses; three attempts at once would only fill the log.
+        configuration.retries = False
         self._client = client.ApiClient(configuration)
 
     def collection(self, path: str, *, metadata_only: bool = False) -> tuple[list[Json], str]:
@@ -63,12 +64,8 @@ class Api:
 
         try:
             yield from watch.Watch().stream(open_stream, timeout_seconds=seconds)  # type: ignore[no-untyped-call] # likewise
-        except client.ApiException as problem:  # an event of the stream that says ERROR
-            raise ApiError(
-                f"watch {path}: {problem.status} {problem.reason}", problem.status or 0
-            ) from problem
-        except HTTPError as problem:
-            raise ApiError(f"watch {path}: {problem}") from problem
+        except (client.ApiException, HTTPError) as problem:
+            raise _readable("watch", path, problem) from problem
 
     def get(self, path: str) -> Json | None:
         """Return one object, or None where there is none."""
@@ -98,7 +95,7 @@ class Api:
         try:
             text = answer.read()
         except HTTPError as problem:
-            raise ApiError(f"{method} {path}: {problem}") from problem
+            raise _readable(method, path, problem) from problem
         if not 200 <= answer.status <= 299:
             raise ApiError(f"{method} {path}: {answer.status} {_message(text)}", answer.status)
         read: Json = json.loads(text)
@@ -124,11 +121,17 @@ class Api:
         try:
             return self._client.call_api(*request, _request_timeout=timeout)
         except (client.ApiException, HTTPError) as problem:
-            raise ApiError(f"{method} {path}: {problem}") from problem
+            raise _readable(method, path, problem) from problem
+
+
+def _readable(method: str, path: str, problem: client.ApiException | HTTPError) -> ApiError:
+    if isinstance(problem, client.ApiException):  # its text is the whole response, headers included
+        return ApiError(f"{method} {path}: {problem.status} {problem.reason}", problem.status or 0)
+    return ApiError(f"{method} {path}: {problem}")
 
 
 def _message(text: bytes) -> str:
     try:
         return str(json.loads(text).get("message"))
     except ValueError:
-        return text[:200].decode(errors="replace")
+        return text[:200].decode(errors="replace").strip()
