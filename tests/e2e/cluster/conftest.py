@@ -1,0 +1,91 @@
+"""The cluster, one namespace a story, what is shown after a failure, and the figures at the end."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+from kubernetes.client import ApiException
+from kubernetes.config import ConfigException
+from tests.support.cluster import MARK, Cluster, Namespace, NotYet, Object, until
+from urllib3.exceptions import HTTPError
+
+FIGURES = pytest.StashKey[dict[str, str]]()
+# A pod that drains takes 5 s, and the namespace's own end some more.
+GONE_SECONDS = 90
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of `make up`. Where there is none CI fails and a developer's run skips."""
+    try:
+        found = Cluster.connect()
+    except (ConfigException, HTTPError, ApiException) as error:
+        words = f"no cluster answers at context kind-serinus ({type(error).__name__}): make up"
+        if os.environ.get("CI"):
+            pytest.fail(words)
+        pytest.skip(words)
+    _clear(found)
+    yield found
+    _clear(found)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """A namespace of the story's own, under Pod Security restricted. It goes while the next story runs."""
+    story = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:30].strip("-")
+    name = f"e2e-{story}-{secrets.token_hex(2)}"
+    labels = {MARK: "true", "pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    yield Namespace(cluster, name)
+    cluster.delete("v1", "Namespace", name)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a function that keeps a measured figure for the end of the run."""
+    return request.config.stash.setdefault(FIGURES, {}).__setitem__
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    namespace = getattr(item, "funcargs", {}).get("namespace")
+    if report.failed and report.when == "call" and isinstance(namespace, Namespace):
+        try:
+            report.sections.append((f"namespace {namespace.name}", "\n".join(namespace.state())))
+        except (ApiException, HTTPError) as error:
+            report.sections.append((f"namespace {namespace.name}", f"cannot be read: {error}"))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if figures := config.stash.get(FIGURES, {}):
+        terminalreporter.section("measured on the cluster")
+        for name, value in figures.items():
+            terminalreporter.line(f"{name}: {value}")
+
+
+def _clear(cluster: Cluster) -> None:
+    """Delete every namespace of a story, this run's and those of a run that was broken off."""
+
+    def left() -> list[Object]:
+        return cluster.find("v1", "Namespace", selector=f"{MARK}=true")
+
+    for each in left():
+        cluster.delete("v1", "Namespace", each["metadata"]["name"])
+
+    def look() -> None:
+        if seen := [f"{each['metadata']['name']} ({_stuck(each)})" for each in left()]:
+            raise NotYet(", ".join(seen))
+
+    until("the stories' namespaces are gone", look, GONE_SECONDS, pause=1)
+
+
+def _stuck(namespace: Object) -> str:
+    """Say why a namespace is still there."""
+    conditions = namespace.get("status", {}).get("conditions", [])
+    return "; ".join(each["message"] for each in conditions if each["status"] == "True") or "being deleted"
