@@ -127,7 +127,14 @@ def _platform(origin: Sources) -> list[Step]:
             "metrics",
             Await(),
             0,
-            (Wait("pod metrics appear", ("top", "pods", "--namespace", "kube-system"), 120),),
+            (
+                # Asked raw: `kubectl top` believes what it knew of the API before, from its cache.
+                Wait(
+                    "the node's metrics appear",
+                    ("get", "--raw", f"/apis/metrics.k8s.io/v1beta1/nodes/{NODE}"),
+                    120,
+                ),
+            ),
         ),
     ]
 

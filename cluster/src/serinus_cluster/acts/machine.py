@@ -16,6 +16,10 @@ from serinus_cluster.steps import BuildImages, FindDocker, FindTools, PushImages
 from serinus_cluster.tools import PINS, ToolsMissing, cure, judge
 
 
+# Docker alone uses these: no pod ever pulls them.
+NEVER_PULLED = {"debian-base", "node", "python", "registry"}
+
+
 @dataclass(frozen=True)
 class Docker:
     """A daemon that answers."""
@@ -146,8 +150,9 @@ class Push:
 
     def apply(self, seconds: float) -> str:  # noqa: ARG002 - the builder holds its own deadlines
         """Push every image of this run."""
-        pushed = build.push(self.place.built, registry=self.action.registry)
-        return f"{len(pushed)} of {len(self.place.built)} pushed"
+        wanted = [each for each in self.place.built if each.name not in NEVER_PULLED]
+        pushed = build.push(wanted, registry=self.action.registry)
+        return f"{len(pushed)} of {len(wanted)} pushed"
 
 
 def until(true: Callable[[], bool], what: str, seconds: float) -> None:
