@@ -37,4 +37,26 @@ daemon_pid() {
   pidof -s dockerd
 }
 
+# The interpreter itself, no shim that chooses one: the system's where there is one.
+system_python() {
+  PATH="/usr/bin:$PATH" python3 -c 'import sys; print(sys.executable)' || die "Python 3 is needed; install python3"
+}
+
+default_runtime_is() { [ "$(docker info --format '{{.DefaultRuntime}}' 2>/dev/null)" = "$1" ]; }
+
+# Write a default runtime into the daemon's settings and have it read them: use_runtime PYTHON PID NAME [PATH]
+use_runtime() {
+  "$1" - "$DAEMON_JSON" "$3" "${4:-}" <<'PYTHON'
+import json, pathlib, sys
+path, name, program = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+settings = json.loads(path.read_text()) if path.exists() else {}
+if program:
+    settings.setdefault("runtimes", {})[name] = {"path": program}
+settings["default-runtime"] = name
+path.write_text(json.dumps(settings, indent=2) + "\n")
+PYTHON
+  kill -HUP "$2"
+  wait_for 15 "the default runtime is $3" default_runtime_is "$3"
+}
+
 systemd_runs() { [ -d /run/systemd/system ]; }

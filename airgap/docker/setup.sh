@@ -65,7 +65,7 @@ privileged_works() {
 register_runtime() {
   local pid python
   need_root "registering a runtime"
-  python=$(PATH=/usr/bin:/bin command -v python3) || die "the runtime needs a python3 in /usr/bin; install python3"
+  python=$(system_python)
   pid=$(daemon_pid) || die "the daemon does not run on this machine (DOCKER_HOST=${DOCKER_HOST:-}); run this script there"
   mkdir -p "$STATE" "$(dirname "$RUNTIME")" "$(dirname "$DAEMON_JSON")"
   # Started with each container and each exec: no site packages, no user settings.
@@ -75,20 +75,9 @@ register_runtime() {
     if [ -e "$DAEMON_JSON" ]; then cp "$DAEMON_JSON" "$STATE/daemon.json.before"; fi
     touch "$STATE/runtime"
   fi
-  "$python" - "$DAEMON_JSON" "$RUNTIME" <<'PYTHON'
-import json, pathlib, sys
-path = pathlib.Path(sys.argv[1])
-settings = json.loads(path.read_text()) if path.exists() else {}
-settings.setdefault("runtimes", {})["granted"] = {"path": sys.argv[2]}
-settings["default-runtime"] = "granted"
-path.write_text(json.dumps(settings, indent=2) + "\n")
-PYTHON
-  kill -HUP "$pid"
-  wait_for 15 "registered $RUNTIME as the default runtime (in $DAEMON_JSON)" default_runtime_is granted ||
+  use_runtime "$python" "$pid" granted "$RUNTIME" ||
     die "the daemon did not take the runtime from $DAEMON_JSON within 15 s; its log: $LOG"
 }
-
-default_runtime_is() { [ "$(docker info --format '{{.DefaultRuntime}}' 2>/dev/null)" = "$1" ]; }
 
 main() {
   # One at a time on a machine: two daemons would fight for the socket.

@@ -15,22 +15,29 @@ case "${1:-}" in
 esac
 
 unregister_runtime() {
-  local pid
+  local pid former
+  # Reading its settings again, a daemon keeps what they no longer name: it has to be told the former runtime.
+  if pid=$(daemon_pid) && answers; then
+    former=$(former_runtime)
+    use_runtime "$(system_python)" "$pid" "$former" || die "the daemon $pid did not go back to $former within 15 s"
+  fi
   if [ -e "$STATE/daemon.json.before" ]; then
     cp "$STATE/daemon.json.before" "$DAEMON_JSON"
   else
     rm -f "$DAEMON_JSON"
-    rmdir --ignore-fail-on-non-empty "$(dirname "$DAEMON_JSON")" 2>/dev/null || true
-  fi
-  # A missing file keeps the old settings on reload, so a daemon that goes on running gets told in full.
-  if pid=$(daemon_pid) && [ ! -e "$STATE/started-by-hand" ] && [ ! -e "$STATE/packages" ]; then
-    [ -e "$DAEMON_JSON" ] || { mkdir -p "$(dirname "$DAEMON_JSON")" && printf '{}\n' >"$DAEMON_JSON"; }
-    kill -HUP "$pid"
-    say "the daemon $pid goes on with its former runtime"
   fi
   rm -f "$RUNTIME"
-  rmdir --ignore-fail-on-non-empty "$(dirname "$RUNTIME")" 2>/dev/null || true
+  rmdir --ignore-fail-on-non-empty "$(dirname "$RUNTIME")" "$(dirname "$DAEMON_JSON")" 2>/dev/null || true
   say "unregistered the runtime"
+}
+
+former_runtime() {
+  local before=$STATE/daemon.json.before
+  if [ -e "$before" ]; then
+    "$(system_python)" -c 'import json, sys; print(json.load(open(sys.argv[1])).get("default-runtime", "runc"))' "$before"
+  else
+    echo runc
+  fi
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
@@ -47,7 +54,9 @@ stop_daemon() {
 
 # dockerd leaves its bridge and its chains behind.
 remove_network() {
-  if ip link show docker0 >/dev/null 2>&1; then ip link delete docker0; fi
+  if [ -e /sys/class/net/docker0 ]; then
+    ip link delete docker0 || say "left the bridge docker0: no ip command here"
+  fi
   if iptables-save 2>/dev/null | grep -q DOCKER; then
     iptables-save | grep -vE 'DOCKER|docker0|172\.1[78]\.0\.0/16' | iptables-restore
   fi
@@ -55,10 +64,18 @@ remove_network() {
 }
 
 remove_packages() {
-  local packages
+  local packages others
   mapfile -t packages <"$STATE/packages"
+  # What came later and stands on one of them would go along: then they stay.
+  others=$(apt-get purge --simulate "${packages[@]}" | awk '/^Purg/{print $2}' | grep -vxF -f "$STATE/packages" || true)
+  if [ -n "$others" ]; then
+    say "kept the packages ${packages[*]}: $(paste -sd ' ' <<<"$others") came later and needs them"
+    return
+  fi
   DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq "${packages[@]}" >/dev/null 2>&1 ||
     die "apt-get could not purge ${packages[*]}; run it by hand to see why"
+  rm -f /etc/docker/key.json
+  rmdir --ignore-fail-on-non-empty /etc/docker 2>/dev/null || true
   say "purged ${packages[*]}"
 }
 
@@ -74,8 +91,10 @@ main() {
   if [ -e "$STATE/packages" ]; then remove_packages; fi
   if $purge_data; then
     answers && die "a daemon still answers: its data stay"
-    rm -rf /var/lib/docker /var/lib/containerd
-    say "removed /var/lib/docker and /var/lib/containerd"
+    # The folder itself may be a disk of its own.
+    find /var/lib/docker -mindepth 1 -delete
+    rmdir /var/lib/docker 2>/dev/null || true
+    say "removed the images and containers of /var/lib/docker"
   elif [ -d /var/lib/docker ]; then
     say "kept /var/lib/docker ($(du -sh /var/lib/docker | cut -f1)); --purge-data removes it"
   fi
