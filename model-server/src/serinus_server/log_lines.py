@@ -8,32 +8,54 @@ import msgspec
 from serinus_contracts.artifact import Input, ModelContract
 
 
+class _Line(msgspec.Struct):
+    """A PredictionRecord as it is written. A struct encodes several times faster than an object or a dict."""
+
+    prediction_id: str
+    at: float
+    model: str
+    revision: str
+    entity: dict[str, Any]
+    features: msgspec.Struct
+    prediction: str
+    probabilities: list[float]
+    degraded: bool
+    defaulted: tuple[str, ...]
+    stale: tuple[str, ...]
+
+
 def line_encoder(contract: ModelContract, name: str) -> Callable[[tuple[Any, ...]], bytes]:
     """Return the function that turns (prediction id, time, EncodedRow, label, probabilities) into the
     JSON object of a PredictionRecord. Features are shown as the model saw them, in their own types."""
     encode = msgspec.json.Encoder().encode
-    shown = tuple((each.name, _shown(each)) for each in contract.inputs)
+    # Any text may name a feature, so the fields are numbered and renamed.
+    fields = [f"_{i}" for i in range(len(contract.inputs))]
+    renamed = {field: each.name for field, each in zip(fields, contract.inputs, strict=True)}
+    features = msgspec.defstruct("_Features", fields, rename=renamed)
+    retyped = [(i, show) for i, each in enumerate(contract.inputs) if (show := _shown(each)) is not None]
     revision = contract.revision
 
     def line(offered: tuple[Any, ...]) -> bytes:
         prediction_id, at, row, label, probabilities = offered
+        values = row.values
+        if retyped:
+            values = values.copy()
+            for i, show in retyped:
+                values[i] = show(values[i])
         return encode(
-            {
-                "prediction_id": prediction_id,
-                "at": at,
-                "model": name,
-                "revision": revision,
-                "entity": row.entity,
-                "features": {
-                    key: value if show is None else show(value)
-                    for (key, show), value in zip(shown, row.values, strict=True)
-                },
-                "prediction": str(label),
-                "probabilities": probabilities,
-                "degraded": row.degraded,
-                "defaulted": row.defaulted,
-                "stale": row.stale,
-            }
+            _Line(
+                prediction_id,
+                at,
+                name,
+                revision,
+                row.entity,
+                features(*values),
+                str(label),
+                probabilities,
+                row.degraded,
+                row.defaulted,
+                row.stale,
+            )
         )
 
     return line

@@ -53,7 +53,9 @@ class Graph:
         array = self._run(self._outputs, {GRAPH_INPUT: np.array(matrix, dtype=np.float64)})[0]
         rows: list[list[float]] = array.tolist()
         if check:
-            if len(rows) <= _FEW_ROWS:
+            if len(rows) == 1:
+                bad = int(not _is_distribution(rows[0]))
+            elif len(rows) <= _FEW_ROWS:
                 bad = sum(not _is_distribution(row) for row in rows)
             else:
                 # Written so that NaN fails every comparison.

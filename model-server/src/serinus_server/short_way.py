@@ -169,17 +169,17 @@ class ShortWayProtocol(BoundedProtocol):
         exchange.response_complete = True
         if exchange.disconnected or self.transport.is_closing():
             return
-        headers = reply.headers
-        if self.application.draining or not exchange.keep_alive or CLOSE in headers:
+        status, headers, body = reply
+        if self.application.draining or not exchange.keep_alive or (status != 200 and CLOSE in headers):
             exchange.keep_alive = False
             if CLOSE not in headers:
                 headers.append(CLOSE)
-        head = b"".join([b"%b: %b\r\n" % header for header in headers])
-        body = reply.body
-        self.transport.write(
-            b"%b%b%bcontent-length: %d\r\n\r\n%b"
-            % (STATUS_LINE[reply.status], self._defaults(), head, len(body), body)
-        )
+        lines = [STATUS_LINE[status], self._defaults()]
+        for header in headers:
+            lines.append(b"%b: %b\r\n" % header)
+        lines.append(b"content-length: %d\r\n\r\n" % len(body))
+        lines.append(body)
+        self.transport.write(b"".join(lines))
         self.server_state.total_requests += 1
         if not exchange.keep_alive:
             self.transport.close()

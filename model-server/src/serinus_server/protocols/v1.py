@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from serinus_contracts.artifact import Scalar
 from serinus_server.errors import RequestError
-from serinus_server.model import Answer, Model
+from serinus_server.model import Model
 
 Value = int | float | str | bool | None
 _encode = msgspec.json.Encoder().encode
@@ -20,6 +21,15 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
 
     instances: Annotated[list[dict[str, Value] | list[Value]], msgspec.Meta(min_length=1)]
     parameters: dict[str, Any] | None = None
+
+
+class Shown(msgspec.Struct, omit_defaults=True):
+    """The answer. `marks` is left out where no row has any."""
+
+    predictions: list[Scalar]
+    probabilities: list[list[float]]
+    prediction_ids: list[str]
+    marks: list[dict[str, Any]] | None = None
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -44,16 +54,5 @@ class V1:
         if len(instances) > self._max_rows:
             raise RequestError(413, f"instances: has {len(instances)} rows, the limit is {self._max_rows}")
         answer = await self._model.predict(instances, "instances", given_id)
-        return _encode(as_object(answer)), answer.base, None
-
-
-def as_object(answer: Answer) -> dict[str, Any]:
-    """Return the answer as V1 shows it."""
-    shown: dict[str, Any] = {
-        "predictions": answer.labels,
-        "probabilities": answer.probabilities,
-        "prediction_ids": answer.ids,
-    }
-    if answer.marks:
-        shown["marks"] = answer.marks
-    return shown
+        shown = Shown(answer.labels, answer.probabilities, answer.ids, answer.marks)
+        return _encode(shown), answer.base, None
