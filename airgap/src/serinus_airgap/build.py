@@ -40,6 +40,8 @@ class Built:
     seconds: float
     """Work alone, without waiting for others; 0 where nothing was to do."""
     rebuilt: bool
+    push: bool
+    """Whether the cluster pulls it."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Workbench:
         reference = image.recipe.image
         if verdict.reason is None:
             held = self.seen.held[name]
-            return Built(name, reference, held.identity, held.size, 0.0, False)
+            return Built(name, reference, held.identity, held.size, 0.0, False, image.recipe.push)
         self.reporter.now(name, f"stale ({verdict.reason})")
         compiled = [
             self._tool(name, group, tool) for group, tools in image.recipe.go.items() for tool in tools
@@ -142,7 +144,7 @@ class Workbench:
             unstage(image)
             seconds = time.monotonic() - started + sum(tool.seconds for tool in compiled)
         self.reporter.done(name, f"built in {seconds:.1f} s, {made.size / 1e6:.0f} MB")
-        return Built(name, reference, made.identity, made.size, seconds, True)
+        return Built(name, reference, made.identity, made.size, seconds, True, image.recipe.push)
 
     def _tool(self, name: str, group: str, tool: str) -> Compiled:
         assert self.go is not None, "a stale image with Go tools, and no Go was looked for"
@@ -156,17 +158,27 @@ class Workbench:
 
 
 def push(built: Iterable[Built], registry: str = REGISTRY, *, reporter: Reporter | None = None) -> list[str]:
-    """Bring images into a registry under their upstream paths; return the names of the pushed ones.
+    """Bring the images that the cluster pulls into a registry under their upstream paths.
+
+    Returns the names of those that the registry did not have.
 
     Raises:
         BuildError: the registry does not answer, or a push failed.
     """
     reporter = reporter or Reporter(Console())
-    pushed = []
+    images = {image.name: image for image in built if image.push}
+    room = Semaphore(os.cpu_count() or 1)
+
+    def work(name: str) -> bool:
+        image = images[name]
+        with room:
+            if daemon.is_pushed(image.reference, image.identity, registry):
+                return False
+            reporter.now(name, f"pushing to {registry}")
+            daemon.push(image.reference, registry)
+        reporter.done(name, f"pushed to {registry}")
+        return True
+
     with reporter.shown():
-        for image in built:
-            reporter.now(image.name, f"to {registry}")
-            if daemon.push(image.reference, image.identity, registry):
-                pushed.append(image.name)
-                reporter.done(image.name, f"pushed to {registry}")
-    return pushed
+        pushed = run_all({name: [] for name in images}, work)
+    return [name for name in images if pushed[name]]

@@ -15,13 +15,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from serinus_airgap.running import BuildError
+
 CA_IN_BUILD = "/run/secrets/ca.crt"
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 # What pip may be told by variable; find-links and caches name folders that the build does not have.
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 
 
-class NoBuildKitError(RuntimeError):
+class NoBuildKitError(BuildError):
     """No docker client on this machine can build with BuildKit."""
 
 

@@ -84,26 +84,28 @@ def local_name(reference: str, registry: str) -> str:
     return f"{registry}/{canonical(reference).split('/', 1)[1]}"
 
 
-def push(reference: str, identity: str, registry: str) -> bool:
-    """Push an image into a registry, unless it holds that very image; tell whether it was pushed.
+def push(reference: str, registry: str) -> None:
+    """Push an image into a registry.
 
     Raises:
         BuildError: the registry does not answer, or the push failed.
     """
     name = local_name(reference, registry)
-    if _registry_has(name, identity):
-        return False
     borrowed = name != canonical(reference)
     if borrowed:
         run(["docker", "tag", reference, name], f"naming {name}", seconds=60)
     run(["docker", "push", "--quiet", name], f"pushing {name}", seconds=PUSH_DEADLINE)
     if borrowed:
         run(["docker", "image", "rm", name], f"dropping the name {name}", seconds=60)
-    return True
 
 
-def _registry_has(name: str, identity: str) -> bool:
-    registry, _, path = name.partition("/")
+def is_pushed(reference: str, identity: str, registry: str) -> bool:
+    """Tell whether a registry holds that very image.
+
+    Raises:
+        BuildError: the registry does not answer.
+    """
+    path = local_name(reference, registry).partition("/")[2]
     repository, _, tag = path.rpartition(":")
     address = f"http://{registry}/v2/{repository}/manifests/{tag}"
     try:

@@ -24,6 +24,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Go tools by group (`airgap/go/<group>`); each lies at bin/<tool> in the build's context."""
     files: list[str] = []
     """Files and folders of the repository that the context holds under the same path."""
+    push: bool = True
+    """Whether the cluster pulls it: a base, the node and the registry are Docker's alone."""
     prepare: list[str] = []
     """A command run in the context before the build, for what no Dockerfile can do."""
 

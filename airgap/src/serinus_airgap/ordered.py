@@ -39,5 +39,5 @@ def run_all(needed: Mapping[str, list[str]], work: Callable[[str], Result]) -> d
                 else:
                     raise problem
     if failures:
-        raise BuildError("\n".join(failures))
+        raise BuildError("\n".join(dict.fromkeys(failures)))
     return results

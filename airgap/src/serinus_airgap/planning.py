@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from serinus_airgap.description import Image
 from serinus_airgap.fingerprint import Inputs, changed, digest, of_files, of_mapping
@@ -13,7 +14,7 @@ from serinus_airgap.versions import ROOT
 
 LABEL = "serinus.dev/inputs"
 # Raised when the builder itself comes to make something else of the same inputs.
-BUILDER = "1"
+BUILDER = "2"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def own_inputs(image: Image, groups: Mapping[str, Group], toolchain: str) -> Inp
     """
     where = f"airgap/images/{image.name}/image.yaml"
     inputs = {"builder": BUILDER, "pins": of_mapping(dict(image.arguments))}
-    inputs["image.yaml"] = digest(msgspec.json.encode(image.recipe))
+    # Where an image travels is no part of it.
+    inputs["image.yaml"] = digest(msgspec.json.encode(replace(image.recipe, push=True)))
     inputs |= of_files(image.folder, leave_out=frozenset({"image.yaml"}))
     for path in image.recipe.files:
         if not (ROOT / path).exists():

@@ -1,4 +1,4 @@
-"""The folder that a build gets to see: made anew for each build, with one time for every file."""
+"""The folder that a build gets to see: made anew for each build, with times that follow from contents."""
 
 import os
 import shutil
@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from serinus_airgap.description import Image
-from serinus_airgap.fingerprint import files_below
+from serinus_airgap.fingerprint import digest, files_below
 from serinus_airgap.running import run
 from serinus_airgap.versions import ROOT
 
 CONTEXTS = ROOT / ".serinus" / "airgap" / "context"
 PREPARE_DEADLINE = 1800
-# A file's time is part of its layer: with a fixed one, equal files are an equal layer, pushed once.
-ONE_TIME = 1_700_000_000
+# A file's time is part of its layer: equal files get an equal one, so that their layer is equal, pushed once.
+# Docker sends a file anew only where its size or time differ, so the time has to follow the content.
+OLDEST, SPAN = 500_000_000, 1_000_000_000
 
 
 def stage(image: Image, tools: Iterable[Path], log: Path) -> Path:
@@ -37,8 +38,14 @@ def stage(image: Image, tools: Iterable[Path], log: Path) -> Path:
             image.recipe.prepare, f"preparing {image.name}", seconds=PREPARE_DEADLINE, folder=context, log=log
         )
     for path in [context, *context.rglob("*")]:
-        os.utime(path, (ONE_TIME, ONE_TIME), follow_symlinks=False)
+        seconds = time_of(path.read_bytes()) if path.is_file() else OLDEST
+        os.utime(path, (seconds, seconds), follow_symlinks=False)
     return context
+
+
+def time_of(content: bytes) -> int:
+    """Return the modification time, in seconds, that a file of this content gets."""
+    return OLDEST + int(digest(content), 16) % SPAN
 
 
 def _copy(source: Path, target: Path) -> None:

