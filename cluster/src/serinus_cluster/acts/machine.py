@@ -15,7 +15,6 @@ from serinus_cluster.place import Place
 from serinus_cluster.steps import BuildImages, FindDocker, FindTools, PushImages, StartRegistry
 from serinus_cluster.tools import PINS, ToolsMissing, cure, judge
 
-
 # Docker alone uses these: no pod ever pulls them.
 NEVER_PULLED = {"debian-base", "node", "python", "registry"}
 
