@@ -7,7 +7,7 @@
 # What was done is recorded under /var/lib/serinus-docker; undo.sh takes back exactly that.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
 TRIAL_IMAGE=serinus/trial:latest

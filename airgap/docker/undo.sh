@@ -4,7 +4,7 @@
 # Images and containers (/var/lib/docker) stay unless --purge-data says otherwise: they may hold other work.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$here/lib.sh"
 
 purge_data=false
@@ -40,7 +40,8 @@ former_runtime() {
   fi
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
+# A zombie is gone too, where nobody reaps it.
+gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 
 stop_daemon() {
   local pid
