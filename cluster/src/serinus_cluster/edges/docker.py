@@ -67,6 +67,18 @@ def remove(name: str) -> bool:
     return True
 
 
+def volumes(name: str) -> list[str]:
+    """Return the volumes of a container; none where there is no such container."""
+    template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+    done = attempt(["docker", "container", "inspect", "--format", template, name], seconds=20)
+    return done.out.split() if done.ok else []
+
+
+def volume_exists(name: str) -> bool:
+    """Whether there is a volume of that name."""
+    return attempt(["docker", "volume", "inspect", name], seconds=20).ok
+
+
 def ensure_network(name: str) -> None:
     """Make a network if there is none of that name."""
     if not attempt(["docker", "network", "inspect", name], seconds=20).ok:
