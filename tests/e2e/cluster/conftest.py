@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from kubernetes.client import ApiException
@@ -14,6 +15,9 @@ from urllib3.exceptions import HTTPError
 FIGURES = pytest.StashKey[dict[str, str]]()
 # A pod that drains takes 5 s, and the namespace's own end some more.
 GONE_SECONDS = 90
+# Whose namespaces are whose: two runs may share a cluster. What is older than any run was broken off.
+RUN = secrets.token_hex(4)
+LONGEST_RUN = timedelta(minutes=30)
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +30,9 @@ def cluster() -> Iterator[Cluster]:
         if os.environ.get("CI"):
             pytest.fail(words)
         pytest.skip(words)
-    _clear(found)
+    _delete(found, [each for each in _stories(found) if _age(each) > LONGEST_RUN])
     yield found
-    _clear(found)
+    _delete(found, _stories(found, RUN))
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Name
     """A namespace of the story's own, under Pod Security restricted. It goes while the next story runs."""
     story = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:30].strip("-")
     name = f"e2e-{story}-{secrets.token_hex(2)}"
-    labels = {MARK: "true", "pod-security.kubernetes.io/enforce": "restricted"}
+    labels = {MARK: RUN, "pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield Namespace(cluster, name)
     cluster.delete("v1", "Namespace", name)
@@ -69,18 +73,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(f"{name}: {value}")
 
 
-def _clear(cluster: Cluster) -> None:
-    """Delete every namespace of a story, this run's and those of a run that was broken off."""
+def _stories(cluster: Cluster, run: str | None = None) -> list[Object]:
+    return cluster.find("v1", "Namespace", selector=MARK if run is None else f"{MARK}={run}")
 
-    def left() -> list[Object]:
-        return cluster.find("v1", "Namespace", selector=f"{MARK}=true")
 
-    for each in left():
-        cluster.delete("v1", "Namespace", each["metadata"]["name"])
+def _age(namespace: Object) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(namespace["metadata"]["creationTimestamp"])
+
+
+def _delete(cluster: Cluster, namespaces: list[Object]) -> None:
+    """Delete namespaces and wait until they are gone."""
+    names = {each["metadata"]["name"] for each in namespaces}
+    for name in names:
+        cluster.delete("v1", "Namespace", name)
 
     def look() -> None:
-        if seen := [f"{each['metadata']['name']} ({_stuck(each)})" for each in left()]:
-            raise NotYet(", ".join(seen))
+        left = [each for each in _stories(cluster) if each["metadata"]["name"] in names]
+        if left:
+            raise NotYet(", ".join(f"{each['metadata']['name']} ({_stuck(each)})" for each in left))
 
     until("the stories' namespaces are gone", look, GONE_SECONDS, pause=1)
 
