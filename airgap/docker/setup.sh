@@ -46,7 +46,8 @@ start_daemon() {
 make_trial_image() {
   local files
   docker image inspect "$TRIAL_IMAGE" >/dev/null 2>&1 && return
-  mapfile -t files < <({ printf '%s\n' /bin/sleep /bin/true; ldd /bin/sleep /bin/true | grep -o '/[^ :]*'; } | sort -u)
+  # ldd names both programs before their libraries.
+  mapfile -t files < <(ldd /bin/sleep /bin/true | grep -o '/[^ :]*' | sort -u)
   tar --create --dereference --absolute-names "${files[@]}" | docker import - "$TRIAL_IMAGE" >/dev/null
 }
 
@@ -66,7 +67,8 @@ register_runtime() {
   local pid python
   need_root "registering a runtime"
   python=$(system_python)
-  pid=$(daemon_pid) || die "the daemon does not run on this machine (DOCKER_HOST=${DOCKER_HOST:-}); run this script there"
+  pid=$(daemon_pid) ||
+    die "the daemon does not run on this machine (DOCKER_HOST=${DOCKER_HOST:-}); run this script there"
   mkdir -p "$STATE" "$(dirname "$RUNTIME")" "$(dirname "$DAEMON_JSON")"
   # Started with each container and each exec: no site packages, no user settings.
   { printf '#!%s -IS\n' "$python"; cat "$here/runc_granted.py"; } >"$RUNTIME"

@@ -34,7 +34,10 @@ unregister_runtime() {
 former_runtime() {
   local before=$STATE/daemon.json.before
   if [ -e "$before" ]; then
-    "$(system_python)" -c 'import json, sys; print(json.load(open(sys.argv[1])).get("default-runtime", "runc"))' "$before"
+    "$(system_python)" - "$before" <<'PYTHON'
+import json, sys
+print(json.load(open(sys.argv[1])).get("default-runtime", "runc"))
+PYTHON
   else
     echo runc
   fi
@@ -68,7 +71,8 @@ remove_packages() {
   local packages others
   mapfile -t packages <"$STATE/packages"
   # What came later and stands on one of them would go along: then they stay.
-  others=$(apt-get purge --simulate "${packages[@]}" | awk '/^Purg/{print $2}' | grep -vxF -f "$STATE/packages" || true)
+  others=$(apt-get purge --simulate "${packages[@]}" | awk '/^Purg/{print $2}' |
+    grep -vxF -f "$STATE/packages" || true)
   if [ -n "$others" ]; then
     say "kept the packages ${packages[*]}: $(paste -sd ' ' <<<"$others") came later and needs them"
     return
