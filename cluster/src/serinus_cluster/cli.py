@@ -15,6 +15,7 @@ from serinus_cluster import situation as situations
 from serinus_cluster.acts.choose import act
 from serinus_cluster.down import down as take_away
 from serinus_cluster.edges import docker
+from serinus_cluster.edges.alone import alone
 from serinus_cluster.edges.kind import Kind
 from serinus_cluster.edges.machine import machine
 from serinus_cluster.edges.probe import probe
@@ -57,7 +58,8 @@ def up(situation: Wanted = "auto") -> None:
             clock=time.monotonic,
             sleep=time.sleep,
         )
-        results = run(plan(decision.situation, place.pins), world, lines)
+        with alone(place.work / "lock"):
+            results = run(plan(decision.situation, place.pins), world, lines)
         save(place.work / "up.json", decision.situation, results)
         changed = sum(result.changed for result in results)
         total = sum(result.seconds for result in results)
@@ -81,7 +83,8 @@ def down() -> None:
     def take_down() -> None:
         place = Place(versions.load())
         found = find("kind") or find("kind", place.root / ".serinus" / "tools")
-        take_away(Kind(found.path, place.root) if found else None, lambda words: console.print(words))
+        with alone(place.work / "lock"):
+            take_away(Kind(found.path, place.root) if found else None, lambda words: console.print(words))
 
     _guarded("down", take_down)
 

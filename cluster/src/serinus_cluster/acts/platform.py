@@ -1,12 +1,15 @@
 """Manifests and charts."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from serinus_airgap import charts
 from serinus_cluster.place import Place
 from serinus_cluster.steps import ApplyDefinitions, ApplyManifests, Chart, ChartFolder, InstallChart, StandIn
+
+RECORD = "serinus-gateway-definitions"
 
 
 @dataclass(frozen=True)
@@ -31,43 +34,42 @@ class Manifests:
 
 @dataclass(frozen=True)
 class Definitions:
-    """A chart's CustomResourceDefinitions."""
+    """A chart's CustomResourceDefinitions.
+
+    A ConfigMap keeps from which chart they came and their names: the chart's text is megabytes, and
+    comparing it at every run would take longer than all other steps.
+    """
 
     action: ApplyDefinitions
     place: Place
 
     def missing(self) -> str | None:
-        """Compare what a chart of this version brought with what is there."""
-        held = self.place.kubectl.attempt(
-            "get",
-            "configmap",
-            _record(self.action),
-            "--namespace",
-            "kube-system",
-            "--output",
-            "jsonpath={.data.names}",
-        )
-        if not held.ok:
+        """Compare what was applied last with this chart, and its names with what is there."""
+        get = ("get", "configmap", RECORD, "--namespace", "kube-system", "--output")
+        held = self.place.kubectl.attempt(*get, "jsonpath={.data.source}{'\\n'}{.data.names}")
+        source, _, names = held.out.partition("\n")
+        if source != str(self.action.source):
             return f"those of {self.action.source.version} were not applied yet"
-        names = held.out.split()
-        there = self.place.kubectl.attempt("get", "--output", "name", *names)
-        return None if there.ok else "a definition was deleted"
+        # The short table: every other form of output fetches the definitions whole.
+        there = self.place.kubectl.run("get", "customresourcedefinitions", "--no-headers")
+        lost = set(names.split()) - {line.split()[0] for line in there.splitlines()}
+        return f"{', '.join(sorted(lost))} is gone" if lost else None
 
     def apply(self, seconds: float) -> str:
-        """Apply all of them, then keep their names, so that the next run finds a missing one quickly."""
+        """Apply all of them, then keep their names."""
         text = self.place.helm.definitions(chart_of(self.action.source, self.place), seconds=seconds)
         self.place.kubectl.apply(text, seconds=seconds)
-        said = self.place.kubectl.run(
-            *("get", "--filename", "-", "--output", "name"), stdin=text, seconds=seconds
-        )
-        names = said.split()
-        record = (
-            "apiVersion: v1\nkind: ConfigMap\n"
-            f"metadata: {{name: {_record(self.action)}, namespace: kube-system}}\n"
-            f"data: {{names: {' '.join(names)!r}}}\n"
-        )
-        self.place.kubectl.apply(record, seconds=30)
-        return f"{len(names)} definitions"
+        show = ("get", "--filename", "-", "--output", "jsonpath={.items[*].metadata.name}")
+        names = self.place.kubectl.run(*show, stdin=text, seconds=seconds)
+        data = {"source": str(self.action.source), "names": names}
+        record = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": RECORD, "namespace": "kube-system"},
+            "data": data,
+        }
+        self.place.kubectl.apply(json.dumps(record), seconds=30)
+        return f"{len(names.split())} definitions"
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,3 @@ class Nothing:
 def chart_of(source: Chart | ChartFolder, place: Place) -> Chart | Path:
     """Return what helm is given: a reference, or the folder that a module delivered."""
     return source if isinstance(source, Chart) else charts.folder(source.name, place.pins)
-
-
-def _record(action: ApplyDefinitions) -> str:
-    name = hashlib.sha256(str(action.source).encode()).hexdigest()[:16]
-    return f"serinus-definitions-{name}"
