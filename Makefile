@@ -8,7 +8,7 @@ ROOMS := contracts jobs model-server operator local airgap airgap/agents cluster
 UV_VERSION := 0.13.8
 
 help: ## show this index
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.ready: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,11 +35,23 @@ format: setup ## let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: setup ## every test but the demo, with coverage (needs redis-server; CI fails without it)
-	$(BIN)/python -m pytest -m "not demo" --cov --cov-report=term
+test: setup ## every test but the demo's and the cluster's, with coverage (needs redis-server; CI fails without it)
+	$(BIN)/python -m pytest -m "not demo and not cluster" --cov --cov-report=term
 
 test-demo: setup ## the demo's own tests: the whole loop again, and Ctrl-C in the middle (minutes)
 	$(BIN)/python -m pytest -m demo
+
+up: setup ## a kind cluster with Envoy Gateway, KServe and a first model that answers; again to mend
+	$(BIN)/serinus-cluster up
+
+down: setup ## delete the cluster, its registry and its network
+	$(BIN)/serinus-cluster down
+
+doctor: setup ## what `make up` needs and misses on this machine, and how to get it
+	$(BIN)/serinus-cluster doctor
+
+test-cluster: setup ## the stories on the cluster of `make up` (minutes)
+	$(BIN)/python -m pytest -m cluster
 
 demo: setup ## the whole loop on this machine, ends with an HTML report
 	$(BIN)/serinus-local demo
@@ -53,4 +65,4 @@ bench: setup ## request path and joins against peers, side by side in one run; p
 clean: ## remove what running left behind (.serinus), keep .venv
 	rm -rf .serinus build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
-.PHONY: help setup lock lint format test test-demo demo simulate bench clean
+.PHONY: help setup lock lint format test test-demo test-cluster up down doctor demo simulate bench clean

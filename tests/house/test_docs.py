@@ -20,6 +20,10 @@ TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))
 RUN_BY = {
     "make demo": ".ci/run",
     "make test": ".ci/run",
+    "make up": ".ci/run",
+    "make doctor": ".ci/run",
+    "make test-cluster": ".ci/run",
+    "make down": ".ci/run",
     "make help": "tests/house/test_docs.py",
 }
 
@@ -46,7 +50,7 @@ def test_relative_links_resolve(path: Path):
 def test_commands_exist(path: Path):
     scripts = {
         name
-        for room in ("jobs", "model-server", "operator", "local")
+        for room in ("jobs", "model-server", "operator", "local", "airgap", "cluster")
         for name in tomllib.loads((ROOT / room / "pyproject.toml").read_text())["project"].get("scripts", {})
     }
     for command in commands(path.read_text()):
@@ -80,7 +84,17 @@ def test_make_help_lists_every_target_and_every_target_is_phony():
 
 
 def test_every_room_is_on_the_map_and_in_the_readme():
-    rooms = ("contracts", "feature_repo", "jobs", "model-server", "operator", "local", "manifests/models")
+    rooms = (
+        "contracts",
+        "feature_repo",
+        "jobs",
+        "model-server",
+        "operator",
+        "local",
+        "cluster",
+        "airgap",
+        "manifests/models",
+    )
     for document in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / document).read_text()
         for room in rooms:
