@@ -161,7 +161,8 @@ def _compilers(machine: Machine, pins: Mapping[str, str]) -> list[Finding]:
     if machine.programs["debootstrap"]:
         base = Finding("debootstrap", Level.OK, "there")
     elif machine.programs["apt-get"]:
-        base = Finding("debootstrap", Level.MISSING, "not on PATH", "apt-get install debootstrap")
+        cure = "`make up` unpacks Debian's for the one image that needs it"
+        base = Finding("debootstrap", Level.ADVICE, "not on PATH", cure)
     else:
         base = Finding(
             "debootstrap", Level.MISSING, "not on PATH", "base images are made on Debian or Ubuntu"

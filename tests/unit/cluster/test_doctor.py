@@ -57,7 +57,7 @@ def test_a_machine_that_has_all_is_ready(situation: Situation):
         # Only what is built needs builders.
         ({"go": None}, {}, {"go": Level.ADVICE}),
         ({"go": "1.20.1"}, {}, {"go": Level.ADVICE}),
-        ({"programs": {"apt-get": True, "debootstrap": False}}, {}, {"debootstrap": Level.MISSING}),
+        ({"programs": {"apt-get": True, "debootstrap": False}}, {}, {"debootstrap": Level.ADVICE}),
         ({"inotify_instances": 64}, {"inotify instances": Level.ADVICE}, {"inotify instances": Level.ADVICE}),
         ({"inotify_instances": None, "inotify_watches": None}, {}, {}),
     ],
