@@ -104,6 +104,7 @@ def build(
     reporter = reporter or Reporter(Console())
     workers = workers or os.cpu_count() or 1
     with reporter.shown(), one_build(lambda words: reporter.now("build", words)):
+        reporter.forget("build")
         # Asked with the lock held: what another build has just made is not made again.
         seen = survey(names, pins, toolchain.version(pins), folder)
         stale = [name for name, verdict in seen.verdicts.items() if verdict.reason]

@@ -42,9 +42,14 @@ class Reporter:
         """Return a call that says it."""
         return lambda: self.now(name, what)
 
-    def done(self, name: str, what: str) -> None:
-        """Say how a thing ended: a line that stays."""
+    def forget(self, name: str) -> None:
+        """Take a thing off the live table."""
         with self._lock:
             if self._live and name in self._tasks:
                 self._live.remove_task(self._tasks.pop(name))
+
+    def done(self, name: str, what: str) -> None:
+        """Say how a thing ended: a line that stays."""
+        self.forget(name)
+        with self._lock:
             self._console.print(f"{name}: {what}", highlight=False, soft_wrap=True)

@@ -26,6 +26,7 @@ def ensure(pins: Mapping[str, str], *, reporter: Reporter | None = None, workers
     reporter = reporter or Reporter(Console())
     found = {}
     with reporter.shown(), one_build(lambda words: reporter.now("tools", words)):
+        reporter.forget("tools")
         go = toolchain.find(pins)
         TOOLS.mkdir(parents=True, exist_ok=True)
         for tool, name in GROUP_OF.items():
