@@ -67,7 +67,7 @@ def _node(origin: Sources) -> list[Step]:
                 Wait("the API server answers", ("get", "--raw", "/readyz"), 60),
                 Wait("the node is Ready", _condition("Ready", "node", "--all"), 180),
                 Wait("StorageClass standard exists", ("get", "storageclass", "standard"), 30),
-                Wait("cluster DNS is available", _available("kube-system", "coredns"), 180),
+                Wait("cluster DNS is available", _rolled_out("kube-system", "coredns"), 180),
             ),
         ),
         Step("wiring", WireRegistry(REGISTRY, f"{MANIFESTS}/local-registry.yaml"), 60),
@@ -84,14 +84,18 @@ def _platform(origin: Sources) -> list[Step]:
             "gateway controller",
             _chart("envoy-gateway", "envoy-gateway-system", origin.gateway),
             300,
-            (Wait("Envoy Gateway is available", _available("envoy-gateway-system", "envoy-gateway"), 180),),
+            (Wait("Envoy Gateway is available", _rolled_out("envoy-gateway-system", "envoy-gateway"), 180),),
         ),
         Step(
             "certificates",
             _chart("cert-manager", "cert-manager", origin.certificates),
             300,
             (
-                Wait("its pods are available", _available("cert-manager", "--all"), 180),
+                Wait(
+                    "its pods are available",
+                    _condition("Available", "deployment", "--all", *_in("cert-manager")),
+                    180,
+                ),
                 Wait("a Certificate is taken", _dry_run("certificate.yaml"), 120),
             ),
         ),
@@ -119,7 +123,7 @@ def _platform(origin: Sources) -> list[Step]:
                     _condition("Ready", "certificate/serving-cert", "--namespace", "kserve"),
                     120,
                 ),
-                Wait("its controller is available", _available("kserve", "kserve-controller-manager"), 180),
+                Wait("its controller is available", _rolled_out("kserve", "kserve-controller-manager"), 180),
                 Wait("its webhook takes an InferenceService", _dry_run("inferenceservice.yaml"), 120),
             ),
         ),
@@ -176,8 +180,9 @@ def _condition(condition: str, *what: str) -> tuple[str, ...]:
     return ("wait", f"--for=condition={condition}", *what, "--timeout=5s")
 
 
-def _available(namespace: str, deployment: str) -> tuple[str, ...]:
-    return _condition("Available", "deployment", deployment, *_in(namespace))
+def _rolled_out(namespace: str, deployment: str) -> tuple[str, ...]:
+    # Not the condition Available: during an upgrade the old pods still fulfil it.
+    return ("rollout", "status", f"deployment/{deployment}", *_in(namespace), "--timeout=5s")
 
 
 def _dry_run(name: str) -> tuple[str, ...]:
