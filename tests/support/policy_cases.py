@@ -189,6 +189,12 @@ PEERS = [
         ["client>web:80"],
     ),
     Case(
+        "matchExpressions: DoesNotExist leaves out who has the key",
+        "ingress: [{from: [{podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}}]}]",
+        ["db>web:80"],
+        ["web>db:80"],
+    ),
+    Case(
         "matchLabels and matchExpressions must hold together",
         "ingress: [{from: [{podSelector: {matchLabels: {app: db}, matchExpressions:"
         " [{key: tier, operator: Exists}]}}]}]",
@@ -255,6 +261,12 @@ PORTS = [
         "{in: lab, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}",
         ["client>web:8080", "client>db:9090"],
         ["client>web:9090", "client>other:8080"],
+    ),
+    Case(
+        "a name counts with its own protocol alone",
+        "ingress: [{ports: [{port: http, protocol: UDP}]}]",
+        [],
+        ["client>web:8080/udp", "client>web:8080"],
     ),
     Case(
         "a name that no pod has opens nothing",
