@@ -58,7 +58,7 @@ def up(situation: Wanted = "auto") -> None:
             clock=time.monotonic,
             sleep=time.sleep,
         )
-        with alone(place.work / "lock"):
+        with alone(place.work / "lock", console.print):
             results = run(plan(decision.situation, place.pins), world, lines)
         save(place.work / "up.json", decision.situation, results)
         changed = sum(result.changed for result in results)
@@ -83,8 +83,8 @@ def down() -> None:
     def take_down() -> None:
         place = Place(versions.load())
         found = find("kind") or find("kind", place.root / ".serinus" / "tools")
-        with alone(place.work / "lock"):
-            take_away(Kind(found.path, place.root) if found else None, lambda words: console.print(words))
+        with alone(place.work / "lock", console.print):
+            take_away(Kind(found.path, place.root) if found else None, console.print)
 
     _guarded("down", take_down)
 

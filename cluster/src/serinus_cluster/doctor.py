@@ -51,7 +51,6 @@ class Machine:
     root: bool
     inotify_instances: int | None
     inotify_watches: int | None
-    python: str = "3.11"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ def machine() -> Machine:
         root=os.geteuid() == 0,
         inotify_instances=_number("max_user_instances"),
         inotify_watches=_number("max_user_watches"),
-        python=platform.python_version(),
     )
 
 
