@@ -143,6 +143,9 @@ class Workbench:
             context = stage(image, [tool.path for tool in compiled], LOGS / f"{name}.prepare.log")
             made = daemon.build(context, reference, verdict.inputs, image.arguments, LOGS / f"{name}.log")
             unstage(image)
+            before = self.seen.held.get(name)
+            if before and before.identity != made.identity:
+                daemon.drop(before.identity)
             seconds = time.monotonic() - started + sum(tool.seconds for tool in compiled)
         self.reporter.done(name, f"built in {seconds:.1f} s, {made.size / 1e6:.0f} MB")
         return Built(name, reference, made.identity, made.size, seconds, True, image.recipe.push)

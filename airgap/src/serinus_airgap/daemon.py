@@ -1,5 +1,6 @@
 """The Docker daemon, through the docker client: which images it holds, building one, pushing one."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -77,6 +78,12 @@ def build(context: Path, reference: str, inputs: Inputs, arguments: Mapping[str,
             environment={"DOCKER_BUILDKIT": "1"},
         )
     return held([reference])[reference]
+
+
+def drop(identity: str) -> None:
+    """Remove an image that has lost its name to a newer one; one that a container still uses stays."""
+    with contextlib.suppress(BuildError):
+        run(["docker", "image", "rm", identity], "dropping the image before", seconds=60)
 
 
 def local_name(reference: str, registry: str) -> str:

@@ -46,10 +46,14 @@ def docker(*words: str) -> str:
     return subprocess.run(["docker", *words], timeout=60, capture_output=True, text=True, check=True).stdout
 
 
+def identity(images: Path, name: str) -> str:
+    reference = (images / name / "image.yaml").read_text().split()[1]
+    return docker("image", "inspect", "--format", "{{.Id}}", reference).strip()
+
+
 def content(images: Path, name: str) -> str:
     """Return what the file of an image says; nothing in it could be run to ask."""
-    reference = (images / name / "image.yaml").read_text().split()[1]
-    container = docker("create", reference, "nothing").strip()
+    container = docker("create", identity(images, name), "nothing").strip()
     try:
         docker("cp", f"{container}:/{name}.txt", str(images.parent / "copied.txt"))
     finally:
@@ -62,13 +66,16 @@ def test_only_what_changed_is_rebuilt(images: Path):
     assert run(images) == {"base": True, "other": True, "leaf": True}
     # When nothing changes, then nothing is rebuilt
     assert run(images) == {"base": False, "other": False, "leaf": False}
+    before = identity(images, "leaf")
     # When one file changes, then the dry list says why, and one image is rebuilt
     (images / "leaf" / "leaf.txt").write_text("2\n")
     reasons = {v.name: v.reason for v in survey(None, PINS, "go", images).verdicts.values()}
     assert reasons == {"base": None, "other": None, "leaf": "leaf.txt changed"}
     assert run(images) == {"base": False, "other": False, "leaf": True}
-    # and the change of equal length is in it
+    # and the change of equal length is in it, and the image that lost its name is gone
     assert content(images, "leaf") == "2\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        docker("image", "inspect", before)
     # When a base changes, then it is rebuilt with the image that stands on it
     (images / "base" / "base.txt").write_text("2\n")
     assert run(images) == {"base": True, "other": False, "leaf": True}
