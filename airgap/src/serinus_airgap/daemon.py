@@ -18,6 +18,7 @@ from serinus_airgap.running import BuildError, run
 
 BUILD_DEADLINE = 1800
 PUSH_DEADLINE = 600
+NAMES = "{{.Repository}}:{{.Tag}}"
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json" for kind in ("docker.distribution.manifest.v2", "oci.image.manifest.v1")
 )
@@ -40,9 +41,10 @@ def held(references: Iterable[str]) -> dict[str, Held]:
     Raises:
         BuildError: the daemon does not answer.
     """
-    listing = run(
-        ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], "asking Docker", seconds=60
-    )
+    try:
+        listing = run(["docker", "image", "ls", "--format", NAMES], "asking Docker", seconds=60)
+    except BuildError as problem:
+        raise BuildError(f"{problem}\n  airgap/docker/setup.sh gives this machine a Docker daemon") from None
     there = {canonical(line) for line in listing.split()}
     known = [reference for reference in references if canonical(reference) in there]
     if not known:

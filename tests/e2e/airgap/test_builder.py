@@ -2,15 +2,17 @@
 
 import hashlib
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
 from serinus_airgap import groups, toolchain, versions
-from serinus_airgap.build import build, survey
+from serinus_airgap.build import build, push, survey
 from serinus_airgap.compiling import command
 from serinus_airgap.progress import Reporter
 from serinus_airgap.running import BuildError
@@ -36,14 +38,34 @@ def images(tmp_path: Path) -> Iterator[Path]:
         )
 
 
-def run(images: Path, names: list[str] | None = None) -> dict[str, bool]:
-    """Build and return by name whether an image was rebuilt."""
-    reporter = Reporter(Console(quiet=True))
-    return {made.name: made.rebuilt for made in build(names, PINS, reporter=reporter, folder=images)}
+@pytest.fixture
+def registry() -> Iterator[str]:
+    """An empty registry on a free port, of the image that this room builds."""
+    build(["registry"], PINS, reporter=Reporter(Console(quiet=True)))
+    container = docker("run", "--detach", "--publish", "127.0.0.1::5000", PINS["REGISTRY_IMAGE"]).strip()
+    try:
+        address = docker("port", container, "5000").split()[0].replace("127.0.0.1", "localhost")
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                httpx.get(f"http://{address}/v2/", timeout=2, trust_env=False).raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert time.monotonic() < deadline, "the registry does not answer"
+                time.sleep(0.2)
+        yield address
+    finally:
+        docker("rm", "--force", "--volumes", container)
 
 
 def docker(*words: str) -> str:
     return subprocess.run(["docker", *words], timeout=60, capture_output=True, text=True, check=True).stdout
+
+
+def run(images: Path, names: list[str] | None = None) -> dict[str, bool]:
+    """Build and return by name whether an image was rebuilt."""
+    reporter = Reporter(Console(quiet=True))
+    return {made.name: made.rebuilt for made in build(names, PINS, reporter=reporter, folder=images)}
 
 
 def identity(images: Path, name: str) -> str:
@@ -81,6 +103,20 @@ def test_only_what_changed_is_rebuilt(images: Path):
     assert run(images) == {"base": True, "other": False, "leaf": True}
     # When one is named, then those it stands on are looked at, the others not
     assert run(images, ["leaf"]) == {"base": False, "leaf": False}
+
+
+def test_a_registry_gets_only_what_it_does_not_hold(images: Path, registry: str):
+    # Given built images, one of which no pod pulls
+    with (images / "base" / "image.yaml").open("a") as description:
+        description.write("push: false\n")
+    quiet = Reporter(Console(quiet=True))
+    built = build(None, PINS, reporter=quiet, folder=images)
+    # When they are pushed, then the others travel, and a second time nothing does
+    assert push(built, registry, reporter=quiet) == ["other", "leaf"]
+    assert push(built, registry, reporter=quiet) == []
+    # When one has changed, then it alone travels
+    (images / "leaf" / "leaf.txt").write_text("2\n")
+    assert push(build(None, PINS, reporter=quiet, folder=images), registry, reporter=quiet) == ["leaf"]
 
 
 def test_a_failed_build_says_what_docker_said_and_is_tried_again(images: Path):
