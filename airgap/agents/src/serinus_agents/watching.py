@@ -1,4 +1,8 @@
-"""Collections of the API server, kept up to date in memory. Both agents look at these and at nothing else."""
+"""Collections of the API server, kept up to date in memory. Both agents look at these and at nothing else.
+
+The library's own SharedInformer does not tell an unread collection from an empty one, and while the API
+server is away it connects again and again without a pause.
+"""
 
 import logging
 import threading
