@@ -16,7 +16,13 @@ from serinus_airgap.versions import ROOT
 WHEEL_HOME = ROOT / ".serinus" / "tools" / "go"
 REPORTED = re.compile(r"go version go(?P<number>\d+(?:\.\d+)+) (?P<platform>\w+/\w+)\s*")
 # Nothing of the user's own settings may change a binary; GOTOOLCHAIN=local keeps the version what it says.
-ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+ENVIRONMENT = {
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-mod=readonly",
+    "GOWORK": "off",
+    "GOTOOLCHAIN": "local",
+    "GOAMD64": "v1",
+}
 
 
 @dataclass(frozen=True)
