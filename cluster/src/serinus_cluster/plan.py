@@ -76,16 +76,9 @@ def _node(origin: Sources) -> list[Step]:
 
 
 def _platform(origin: Sources) -> list[Step]:
-    # Slow to become ready and needed last, so metrics-server starts first and is waited for at its turn.
+    # The charts of what takes half a minute to become ready come first, and are waited for at the end.
     return [
         Step("metrics chart", _chart("metrics-server", "kube-system", origin.metrics), 180),
-        Step("gateway definitions", ApplyDefinitions(origin.gateway), 180),
-        Step(
-            "gateway controller",
-            _chart("envoy-gateway", "envoy-gateway-system", origin.gateway),
-            300,
-            (Wait("Envoy Gateway is available", _rolled_out("envoy-gateway-system", "envoy-gateway"), 180),),
-        ),
         Step(
             "certificates",
             _chart("cert-manager", "cert-manager", origin.certificates),
@@ -99,6 +92,15 @@ def _platform(origin: Sources) -> list[Step]:
                 Wait("a Certificate is taken", _dry_run("certificate.yaml"), 120),
             ),
         ),
+        Step("gateway definitions", ApplyDefinitions(origin.gateway), 180),
+        Step("kserve definitions", _chart("kserve-crd", "kserve", origin.kserve_definitions), 180),
+        Step("kserve chart", _chart("kserve", "kserve", origin.kserve), 300),
+        Step(
+            "gateway controller",
+            _chart("envoy-gateway", "envoy-gateway-system", origin.gateway),
+            300,
+            (Wait("Envoy Gateway is available", _rolled_out("envoy-gateway-system", "envoy-gateway"), 180),),
+        ),
         Step(
             "gateway",
             ApplyManifests((f"{MANIFESTS}/gateway.yaml",)),
@@ -107,20 +109,19 @@ def _platform(origin: Sources) -> list[Step]:
                 Wait("GatewayClass envoy is accepted", _condition("Accepted", "gatewayclass/envoy"), 60),
                 Wait(
                     "the Gateway is programmed",
-                    _condition("Programmed", "gateway/kserve-ingress-gateway", "--namespace", "kserve"),
+                    _condition("Programmed", "gateway/kserve-ingress-gateway", *_in("kserve")),
                     180,
                 ),
             ),
         ),
-        Step("kserve definitions", _chart("kserve-crd", "kserve", origin.kserve_definitions), 180),
         Step(
             "kserve",
-            _chart("kserve", "kserve", origin.kserve),
-            300,
+            Await(),
+            0,
             (
                 Wait(
                     "its certificate is issued",
-                    _condition("Ready", "certificate/serving-cert", "--namespace", "kserve"),
+                    _condition("Ready", "certificate/serving-cert", *_in("kserve")),
                     120,
                 ),
                 Wait("its controller is available", _rolled_out("kserve", "kserve-controller-manager"), 180),

@@ -79,7 +79,7 @@ def test_where_each_situation_takes_its_parts_from():
         "gateway controller": ("chart pulled", "chart of a module"),
         "certificates": ("chart pulled", "stand-in"),
         "kserve definitions": ("chart pulled", "chart of a module"),
-        "kserve": ("chart pulled", "chart of a module"),
+        "kserve chart": ("chart pulled", "chart of a module"),
     }
 
 
@@ -145,8 +145,9 @@ def test_what_has_to_come_before_what():
         ("push", "cluster"),
         ("namespaces", "gateway controller"),
         ("gateway definitions", "gateway"),
-        ("certificates", "kserve"),
-        ("kserve definitions", "kserve"),
+        ("gateway definitions", "kserve chart"),
+        ("certificates", "kserve chart"),
+        ("kserve definitions", "kserve chart"),
         ("kserve", "first model"),
         ("model volume", "first model"),
     ):
