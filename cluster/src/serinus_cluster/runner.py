@@ -6,7 +6,7 @@ from typing import Protocol
 
 from serinus_cluster.acts.choose import Act
 from serinus_cluster.edges.shell import CommandFailed, Done
-from serinus_cluster.steps import Step, Wait
+from serinus_cluster.steps import Outcome, Step, Wait
 
 PAUSE_SECONDS = 1.0
 
@@ -60,23 +60,23 @@ def run(steps: Sequence[Step], world: World, teller: Teller) -> list[Result]:
     for number, step in enumerate(steps, 1):
         teller.begin(number, len(steps), step)
         began = world.clock()
-        changed, words = _put_right(step, world, teller)
+        outcome = _put_right(step, world, teller)
         for wait in step.waits:
             _wait(step, wait, world, teller)
-        result = Result(step.name, changed, words, world.clock() - began, world.memory())
+        result = Result(step.name, outcome.changed, outcome.words, world.clock() - began, world.memory())
         teller.end(result)
         results.append(result)
     return results
 
 
-def _put_right(step: Step, world: World, teller: Teller) -> tuple[bool, str]:
+def _put_right(step: Step, world: World, teller: Teller) -> Outcome:
     act = world.act(step)
     try:
         missing = act.missing()
         if missing is None:
-            return False, "in place"
+            return Outcome("in place", changed=False)
         teller.detail(missing)
-        return True, act.apply(step.seconds)
+        return act.apply(step.seconds)
     except (CommandFailed, OSError, ValueError, RuntimeError) as error:
         raise StepFailed(f"step {step.name!r}: {error}") from error
 

@@ -185,6 +185,14 @@ Action = (
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What an action did, in a few words; `changed` is false where it only looked more closely."""
+
+    words: str
+    changed: bool = True
+
+
+@dataclass(frozen=True)
 class Wait:
     """What has to become true: a kubectl command that is repeated until it succeeds."""
 

@@ -6,8 +6,9 @@ import pytest
 
 from serinus_cluster.edges.shell import CommandFailed, Done
 from serinus_cluster.runner import Result, StepFailed, World, run
-from serinus_cluster.steps import Await, Step, Wait
+from serinus_cluster.steps import Await, Outcome, Step, Wait
 
+MADE = Outcome("made")
 OK, NOT_YET = Done(0, "", ""), Done(1, "", 'pods "a" not found')
 
 
@@ -15,16 +16,17 @@ OK, NOT_YET = Done(0, "", ""), Done(1, "", 'pods "a" not found')
 class Act:
     absent: str | None = None
     error: Exception | None = None
+    outcome: Outcome = MADE
     applied: list[float] = field(default_factory=list)
 
     def missing(self) -> str | None:
         return self.absent
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         self.applied.append(seconds)
         if self.error:
             raise self.error
-        return "made"
+        return self.outcome
 
 
 class Teller:
@@ -82,6 +84,12 @@ def test_what_is_in_place_stays_and_what_is_missing_is_put_right():
     assert (acts["one"].applied, acts["two"].applied) == ([], [30])
     assert teller.lines == ["1/2 one", "2/2 two", "no such thing"]
     assert [each.memory for each in results] == [7, 7]
+
+
+def test_a_closer_look_is_no_change():
+    stage = Stage({"one": Act("the builder knows", outcome=Outcome("0 of 18 built anew", changed=False))})
+    (result,) = run([step("one")], stage.world, Teller())
+    assert (result.changed, result.words) == (False, "0 of 18 built anew")
 
 
 def test_a_wait_is_repeated_until_it_is_true_and_told_once():

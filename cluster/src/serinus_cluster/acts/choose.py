@@ -19,6 +19,7 @@ from serinus_cluster.steps import (
     FindDocker,
     FindTools,
     InstallChart,
+    Outcome,
     PrepareModel,
     PushImages,
     StandIn,
@@ -33,7 +34,7 @@ class Act(Protocol):
     def missing(self) -> str | None:
         """Say what is missing; None where all is in place."""
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Put it right within the deadline and say in a few words what was done."""
 
 

@@ -9,7 +9,7 @@ from serinus_cluster import first_model
 from serinus_cluster.edges import first_model as edge
 from serinus_cluster.edges import model_image
 from serinus_cluster.place import Place
-from serinus_cluster.steps import PrepareModel
+from serinus_cluster.steps import Outcome, PrepareModel
 
 # Of the deadline, what building may take; the rest is for pushing or training.
 _BUILD_SHARE = 0.7
@@ -32,7 +32,7 @@ class Prepared:
         self._tell(image)
         return None
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Build, push and train what is missing.
 
         Raises:
@@ -43,7 +43,8 @@ class Prepared:
         trained = not edge.made(self.place.root, self._work())
         edge.ensure(self.place.root, self._work(), seconds=seconds)
         self._tell(image)
-        return f"{image} {'built' if built else 'pushed'}" + (", iris trained" if trained else "")
+        done = f"{image} {'built' if built else 'pushed'}" + (", iris trained" if trained else "")
+        return Outcome(done)
 
     def _work(self) -> Path:
         return self.place.work / "first-model"

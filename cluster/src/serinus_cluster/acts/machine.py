@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -12,7 +13,7 @@ from serinus_cluster.edges import docker
 from serinus_cluster.edges import tools as edge
 from serinus_cluster.edges.shell import CommandFailed, run
 from serinus_cluster.place import Place
-from serinus_cluster.steps import BuildImages, FindDocker, FindTools, PushImages, StartRegistry
+from serinus_cluster.steps import BuildImages, FindDocker, FindTools, Outcome, PushImages, StartRegistry
 from serinus_cluster.tools import PINS, ToolsMissing, cure, judge
 
 # Docker alone uses these: no pod ever pulls them.
@@ -34,7 +35,7 @@ class Docker:
             return None
         return "whether it grants what kind needs is not known yet"
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Let the setup script look, install and configure; without one, say what to do.
 
         Raises:
@@ -44,8 +45,11 @@ class Docker:
             raise CommandFailed(
                 "no Docker daemon answers; install one: https://docs.docker.com/engine/install/"
             )
+        answered = docker.answers() is not None
         said = run([self.place.root / self.action.source.setup], seconds=seconds, cwd=self.place.root)
-        return said.strip().splitlines()[-1].removeprefix("docker: ")
+        return Outcome(
+            said.strip().splitlines()[-1].removeprefix("docker: "), not answered or "works now" in said
+        )
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Tools:
             "; ".join(f"{each.name}: {each.words}" for each in verdicts.values() if not each.usable) or None
         )
 
-    def apply(self, seconds: float) -> str:  # noqa: ARG002 - the builder holds its own deadlines
+    def apply(self, seconds: float) -> Outcome:  # noqa: ARG002 - the builder holds its own deadlines
         """Build what is missing.
 
         Raises:
@@ -76,10 +80,11 @@ class Tools:
         if not self.action.source.build:
             verdicts = [judge(name, edge.find(name), self.place.pins) for name in absent]
             raise ToolsMissing(cure(verdicts, self.place.pins))
+        before = _times(built_tools.TOOLS)
         made = built_tools.ensure(self.place.pins)
         for name in absent:
             self.place.found[name] = made[name]
-        return f"{', '.join(absent)} built from Go modules"
+        return Outcome(f"{', '.join(absent)} of Go modules", changed=_times(built_tools.TOOLS) != before)
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,11 @@ class Images:
         """Ask the builder, where there is something to build: it compares inputs, which takes no time."""
         return "which are stale, the builder finds" if self.action.source.built else None
 
-    def apply(self, seconds: float) -> str:  # noqa: ARG002 - the builder holds its own deadlines
+    def apply(self, seconds: float) -> Outcome:  # noqa: ARG002 - the builder holds its own deadlines
         """Build the stale ones."""
         self.place.built[:] = build.build(None, self.place.pins)
         rebuilt = sum(each.rebuilt for each in self.place.built)
-        return f"{rebuilt} of {len(self.place.built)} built anew"
+        return Outcome(f"{rebuilt} of {len(self.place.built)} built anew", changed=rebuilt > 0)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Registry:
             return f"it is not on network {self.action.network}"
         return None if _serves(self.action.port) else "it does not answer"
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Start it anew, or for the first time.
 
         Raises:
@@ -133,7 +138,7 @@ class Registry:
             docker.connect(self.action.network, name)
         docker.start(name)
         until(lambda: _serves(port), f"the registry answers on 127.0.0.1:{port}", seconds)
-        return f"127.0.0.1:{port}"
+        return Outcome(f"127.0.0.1:{port}")
 
 
 @dataclass(frozen=True)
@@ -147,11 +152,15 @@ class Push:
         """Always push: the registry itself says which layers it has."""
         return "which layers are new, the registry knows" if self.place.built else None
 
-    def apply(self, seconds: float) -> str:  # noqa: ARG002 - the builder holds its own deadlines
+    def apply(self, seconds: float) -> Outcome:  # noqa: ARG002 - the builder holds its own deadlines
         """Push every image of this run."""
         wanted = [each for each in self.place.built if each.name not in NEVER_PULLED]
         pushed = build.push(wanted, registry=self.action.registry)
-        return f"{len(pushed)} of {len(wanted)} pushed"
+        return Outcome(f"{len(pushed)} of {len(wanted)} pushed", changed=bool(pushed))
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {name: (folder / name).stat().st_mtime_ns for name in PINS if (folder / name).exists()}
 
 
 def until(true: Callable[[], bool], what: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ import httpx
 
 from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.place import Place
-from serinus_cluster.steps import AskModel
+from serinus_cluster.steps import AskModel, Outcome
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Request:
         """Always ask: the answer is the proof that everything before it works."""
         return "a prediction proves it"
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Ask until a prediction comes.
 
         Raises:
@@ -37,7 +37,7 @@ class Request:
             said = _ask(url, headers, body)
             if isinstance(said, list):
                 took = (time.monotonic() - began) * 1000
-                return f"{host} answers {said} in {took:.0f} ms"
+                return Outcome(f"{host} answers {said} in {took:.0f} ms", changed=False)
             if time.monotonic() > deadline:
                 raise CommandFailed(
                     f"waited {seconds:.0f} s in vain: POST {url} (Host: {host}) gives predictions\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from serinus_cluster import hosts
 from serinus_cluster.edges import docker
 from serinus_cluster.place import Place
-from serinus_cluster.steps import CreateCluster, WireRegistry
+from serinus_cluster.steps import CreateCluster, Outcome, WireRegistry
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ class Cluster:
         known = self.place.kubectl.attempt("config", "get-contexts", self.place.context, "--output", "name")
         return None if known.ok else f"the kubeconfig has no context {self.place.context}"
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Make the cluster, start its node, or write the kubeconfig again: whichever it needs."""
         name, image = self.action.name, self.action.source.reference
         if name not in self.place.kind.clusters():
             config = self.place.text(self.action.config, {"NODE_IMAGE": image})
             self.place.kind.create(name, config, seconds=seconds)
-            return image
+            return Outcome(image)
         if not docker.running(self.place.node):
             docker.start(self.place.node)
-            return "node started again"
+            return Outcome("node started again")
         self.place.kind.export(name)
-        return "kubeconfig written again"
+        return Outcome("kubeconfig written again")
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Wiring:
             return f"{hosts.PATH} differs"
         return "the ConfigMap differs" if self.place.kubectl.differs(self._manifest()) else None
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Write and apply."""
         docker.write(self.place.node, hosts.PATH, hosts.text(self.action.registry))
         self.place.kubectl.apply(self._manifest(), seconds=seconds)
-        return hosts.LOCAL
+        return Outcome(hosts.LOCAL)
 
     def _manifest(self) -> str:
         return self.place.text(self.action.manifest)

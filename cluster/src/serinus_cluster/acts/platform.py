@@ -7,7 +7,15 @@ from pathlib import Path
 
 from serinus_airgap import charts
 from serinus_cluster.place import Place
-from serinus_cluster.steps import ApplyDefinitions, ApplyManifests, Chart, ChartFolder, InstallChart, StandIn
+from serinus_cluster.steps import (
+    ApplyDefinitions,
+    ApplyManifests,
+    Chart,
+    ChartFolder,
+    InstallChart,
+    Outcome,
+    StandIn,
+)
 
 RECORD = "serinus-gateway-definitions"
 
@@ -23,10 +31,10 @@ class Manifests:
         """Ask the server whether applying would change anything."""
         return "manifests differ" if self.place.kubectl.differs(self._text()) else None
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Apply them."""
         self.place.kubectl.apply(self._text(), seconds=seconds)
-        return ", ".join(Path(file).name for file in self.action.files)
+        return Outcome(", ".join(Path(file).name for file in self.action.files))
 
     def _text(self) -> str:
         return "\n---\n".join(self.place.text(file) for file in self.action.files)
@@ -55,7 +63,7 @@ class Definitions:
         lost = set(names.split()) - {line.split()[0] for line in there.splitlines()}
         return f"{', '.join(sorted(lost))} is gone" if lost else None
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Apply all of them, then keep their names."""
         text = self.place.helm.definitions(chart_of(self.action.source, self.place), seconds=seconds)
         self.place.kubectl.apply(text, seconds=seconds)
@@ -69,7 +77,7 @@ class Definitions:
             "data": data,
         }
         self.place.kubectl.apply(json.dumps(record), seconds=30)
-        return f"{len(names.split())} definitions"
+        return Outcome(f"{len(names.split())} definitions")
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class ChartRelease:
         objects = helm.manifest(name, namespace)
         return None if self.place.kubectl.exists(objects, namespace) else "an object of it is missing"
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Install or upgrade. A run that was killed half way leaves a lock, which is taken off first."""
         name, namespace = self.action.release, self.action.namespace
         source = self.action.source
@@ -105,7 +113,7 @@ class ChartRelease:
         values.write_text(self.place.text(self.action.values))
         chart = chart_of(source, self.place)
         self.place.helm.upgrade(name, namespace, chart, values, self._mark(), seconds=seconds)
-        return source.version
+        return Outcome(source.version)
 
     def _mark(self) -> str:
         facts = f"{self.action.source}\n{self.place.text(self.action.values)}"
@@ -124,10 +132,10 @@ class StandInRelease:
         """Ask the server whether applying would change anything."""
         return "manifests differ" if self.place.kubectl.differs(self._text()) else None
 
-    def apply(self, seconds: float) -> str:
+    def apply(self, seconds: float) -> Outcome:
         """Apply definitions and manifests."""
         self.place.kubectl.apply(self._text(), seconds=seconds)
-        return f"stand-in for {self.source.definitions}"
+        return Outcome(f"stand-in for {self.source.definitions}")
 
     def _text(self) -> str:
         folder = charts.folder(self.source.definitions, self.place.pins)
@@ -143,9 +151,9 @@ class Nothing:
         """Nothing to apply."""
         return None
 
-    def apply(self, seconds: float) -> str:  # noqa: ARG002 - never called: nothing is missing
+    def apply(self, seconds: float) -> Outcome:  # noqa: ARG002 - never called: nothing is missing
         """Nothing to apply."""
-        return ""
+        return Outcome("in place", changed=False)
 
 
 def chart_of(source: Chart | ChartFolder, place: Place) -> Chart | Path:
