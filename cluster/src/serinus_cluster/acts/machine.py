@@ -16,9 +16,6 @@ from serinus_cluster.place import Place
 from serinus_cluster.steps import BuildImages, FindDocker, FindTools, Outcome, PushImages, StartRegistry
 from serinus_cluster.tools import PINS, ToolsMissing, cure, judge
 
-# Docker alone uses these: no pod ever pulls them.
-NEVER_PULLED = {"debian-base", "node", "python", "registry"}
-
 
 @dataclass(frozen=True)
 class Docker:
@@ -154,7 +151,7 @@ class Push:
 
     def apply(self, seconds: float) -> Outcome:  # noqa: ARG002 - the builder holds its own deadlines
         """Push every image of this run."""
-        wanted = [each for each in self.place.built if each.name not in NEVER_PULLED]
+        wanted = [each for each in self.place.built if each.push]
         pushed = build.push(wanted, registry=self.action.registry)
         return Outcome(f"{len(pushed)} of {len(wanted)} pushed", changed=bool(pushed))
 
