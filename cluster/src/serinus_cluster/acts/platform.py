@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from serinus_airgap import charts
 from serinus_cluster.place import Place
 from serinus_cluster.steps import (
@@ -28,13 +30,29 @@ class Manifests:
     place: Place
 
     def missing(self) -> str | None:
-        """Ask the server whether applying would change anything."""
+        """Ask the server whether applying would change anything; a Job that failed will not try again."""
+        if failed := self._failed_jobs():
+            return f"Job {', '.join(name for name, _ in failed)} failed"
         return "manifests differ" if self.place.kubectl.differs(self._text()) else None
 
     def apply(self, seconds: float) -> Outcome:
-        """Apply them."""
+        """Apply them, failed Jobs anew."""
+        for name, namespace in self._failed_jobs():
+            self.place.kubectl.run("delete", "job", name, "--namespace", namespace)
         self.place.kubectl.apply(self._text(), seconds=seconds)
         return Outcome(", ".join(Path(file).name for file in self.action.files))
+
+    def _failed_jobs(self) -> list[tuple[str, str]]:
+        named = [each["metadata"] for each in yaml.safe_load_all(self._text()) if each["kind"] == "Job"]
+        failed = 'jsonpath={.status.conditions[?(@.type=="Failed")].status}'
+        return [
+            (job["name"], job["namespace"])
+            for job in named
+            if self.place.kubectl.attempt(
+                "get", "job", job["name"], "--namespace", job["namespace"], "--output", failed
+            ).out
+            == "True"
+        ]
 
     def _text(self) -> str:
         return "\n---\n".join(self.place.text(file) for file in self.action.files)
