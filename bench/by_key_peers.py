@@ -5,6 +5,7 @@ feast  FastAPI and Feast's SDK as a tutorial writes it, with the same graph
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ def noop(port: int, redis_url: str) -> None:
     """Serve the least that a request by key can cost: one round trip over our own connection."""
     import uvicorn
 
-    from serinus_server.http_protocol import bounded
+    from serinus_server.http_protocol import BoundedProtocol
     from serinus_server.redis_address import parse_address
     from serinus_server.redis_connection import RedisConnection
 
@@ -38,7 +39,7 @@ def noop(port: int, redis_url: str) -> None:
         await send(body)
 
     uvicorn.run(
-        application, port=port, http=bounded(10.0), ws="none", lifespan="off", loop="uvloop",
+        application, port=port, http=BoundedProtocol, ws="none", lifespan="off", loop="uvloop",
         log_config=None, access_log=False, proxy_headers=False, server_header=False,
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ def feast(port: int, model: str, data: str, redis_url: str) -> None:
     service = store.get_feature_service("churn")
     names = [each.name for each in contract.inputs]
     defaults = [each.default for each in contract.inputs]
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
