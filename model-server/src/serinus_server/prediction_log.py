@@ -48,7 +48,7 @@ class PredictionLog:
     def __init__(
         self,
         sink: PredictionSink,
-        capacity: int = 100_000,
+        capacity: int = 60_000,
         *,
         encode: Callable[[Any], bytes] = encode_record,
         linger: float = 0.2,

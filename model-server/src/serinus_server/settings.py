@@ -113,11 +113,11 @@ class Settings:
         ),
     )
     log_buffer: int = field(
-        default=100_000,
+        default=60_000,
         metadata=_about(
             "SERINUS_LOG_BUFFER",
             _whole(1, 10_000_000),
-            "rows that may wait for the sink; beyond it rows are dropped and counted",
+            "rows that may wait for the sink, about 0.9 kB each; beyond it rows are dropped and counted",
         ),
     )
     drain_seconds: float = field(
