@@ -5,14 +5,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := contracts jobs model-server operator local airgap airgap/agents cluster
-UV_VERSION := 0.13.8
+include versions.env
 
 help: ## show this index
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/.ready: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
+$(VENV)/.ready: requirements.lock versions.env pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/python -m pip install --quiet uv==$(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(ROOMS))
 	@touch $@
@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(R
 setup: $(VENV)/.ready ## create .venv from the hash-pinned lock (Python 3.11)
 
 lock: ## resolve requirements.lock again (all rooms and tools together)
-	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv==$(UV); }
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --all-extras $(addprefix --no-emit-package serinus-,contracts jobs server operator airgap agents) \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS)) -o requirements.lock

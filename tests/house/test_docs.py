@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -99,6 +100,15 @@ def test_every_room_is_on_the_map_and_in_the_readme():
         text = (ROOT / document).read_text()
         for room in rooms:
             assert f"`{room}/" in text, f"{room} is missing in {document}"
+
+
+def test_versions_that_the_readme_names_are_the_pinned_ones():
+    pins = dotenv_values(ROOT / "versions.env")
+    text = (ROOT / "README.md").read_text()
+    for name, key in (("KServe", "KSERVE"), ("kind", "KIND"), ("Kubernetes", "KUBERNETES")):
+        named = re.findall(rf"\b{name} (\d+\.\d+)\b", text)
+        assert named, f"the README does not say which {name} was run"
+        assert set(named) == {(pins[key] or "").removeprefix("v").rpartition(".")[0]}, name
 
 
 def test_the_metrics_page_names_every_metric_of_the_contract():
