@@ -68,7 +68,9 @@ remove_network() {
 }
 
 remove_packages() {
-  local packages others
+  # Debian's docker.io takes /var/lib/docker along when it is purged.
+  local packages others verb=remove
+  if $purge_data; then verb=purge; fi
   mapfile -t packages <"$STATE/packages"
   # What came later and stands on one of them would go along: then they stay.
   others=$(apt-get purge --simulate "${packages[@]}" | awk '/^Purg/{print $2}' |
@@ -77,11 +79,11 @@ remove_packages() {
     say "kept the packages ${packages[*]}: $(paste -sd ' ' <<<"$others") came later and needs them"
     return
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq "${packages[@]}" >/dev/null 2>&1 ||
-    die "apt-get could not purge ${packages[*]}; run it by hand to see why"
+  DEBIAN_FRONTEND=noninteractive apt-get "$verb" -y -qq "${packages[@]}" >/dev/null 2>&1 ||
+    die "apt-get could not $verb ${packages[*]}; run it by hand to see why"
   rm -f /etc/docker/key.json
   rmdir --ignore-fail-on-non-empty /etc/docker 2>/dev/null || true
-  say "purged ${packages[*]}"
+  say "${verb}d ${packages[*]}"
 }
 
 main() {

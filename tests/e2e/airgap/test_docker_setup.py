@@ -80,6 +80,7 @@ def test_a_machine_without_docker_gets_one_and_loses_it_again(machine: Machine):
     # When it is undone, then nothing of it is left but the daemon's data
     machine.undo()
     machine.run("! command -v dockerd && ! pidof dockerd containerd")
+    machine.run("ls -d /var/lib/docker/image")
     machine.run(
         "! ls -d /etc/docker /var/lib/serinus-docker /run/serinus-dockerd.pid /usr/local/libexec/serinus"
     )
