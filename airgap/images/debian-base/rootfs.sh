@@ -42,14 +42,17 @@ if [ ! -e "$keyring" ]; then
   unpack debian-archive-keyring
   keyring=$work/tools$keyring
 fi
+# Debian's own archive, as debootstrap knows it.
+archive=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v "$debootstrap")" | head -n 1)
+[ -n "$archive" ] || die "debootstrap names no archive; is it Debian's?"
 "$debootstrap" --variant=minbase --include=ca-certificates --keyring="$keyring" --force-check-gpg \
-  "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+  "$suite" "$root" "${mirror:-$archive}" >"$work/log" 2>&1 ||
   die "debootstrap failed: $(tail -n 5 "$work/log")"
 
 cat >"$root/etc/apt/sources.list" <<EOT
-deb http://deb.debian.org/debian $suite main
-deb http://deb.debian.org/debian $suite-updates main
-deb http://deb.debian.org/debian-security $suite-security main
+deb $archive $suite main
+deb $archive $suite-updates main
+deb $archive-security $suite-security main
 EOT
 # What a container never reads stays out, of later packages too.
 cat >"$root/etc/dpkg/dpkg.cfg.d/slim" <<'EOT'
