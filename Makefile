@@ -8,7 +8,7 @@ ROOMS := contracts jobs model-server operator local airgap airgap/agents cluster
 include versions.env
 
 help: ## show this index
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 $(VENV)/.ready: requirements.lock versions.env pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,7 +36,7 @@ format: setup ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
 
 test: setup ## every test but the demo's and the cluster's, with coverage (needs redis-server; CI fails without it)
-	$(BIN)/python -m pytest -m "not demo and not cluster" --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not demo and not cluster and not full" --cov --cov-report=term
 
 test-demo: setup ## the demo's own tests: the whole loop again, and Ctrl-C in the middle (minutes)
 	$(BIN)/python -m pytest -m demo
@@ -51,7 +51,10 @@ doctor: setup ## what `make up` needs and misses on this machine, and how to get
 	$(BIN)/serinus-cluster doctor
 
 test-cluster: setup ## the stories on the cluster of `make up` (minutes)
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m "cluster and not full"
+
+e2e-full: setup ## losses, latency and limits on the cluster of `make up`, printed as figures (about half an hour)
+	$(BIN)/python -m pytest -m full -s
 
 demo: setup ## the whole loop on this machine, ends with an HTML report
 	$(BIN)/serinus-local demo
@@ -65,4 +68,4 @@ bench: setup ## request path and joins against peers, side by side in one run; p
 clean: ## remove what running left behind (.serinus), keep .venv
 	rm -rf .serinus build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
-.PHONY: help setup lock lint format test test-demo test-cluster up down doctor demo simulate bench clean
+.PHONY: help setup lock lint format test test-demo test-cluster e2e-full up down doctor demo simulate bench clean
