@@ -71,6 +71,16 @@ class Cluster:
         )
         return dict(answer.to_dict())
 
+    def patch(
+        self, api_version: str, kind: str, name: str, change: Object, namespace: str | None = None
+    ) -> Object:
+        """Merge `change` into an object, as `kubectl patch --type=merge` does, and return it."""
+        resource = self._dynamic.resources.get(api_version=api_version, kind=kind)
+        answer = self._dynamic.patch(
+            resource, body=change, name=name, namespace=namespace, content_type="application/merge-patch+json"
+        )
+        return dict(answer.to_dict())
+
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """Return an object; None where it is not there."""
         resource = self._dynamic.resources.get(api_version=api_version, kind=kind)

@@ -10,10 +10,11 @@ SIGTERM stops sending, waits for what is open and ends.
 import argparse
 import asyncio
 import json
+import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -89,8 +90,20 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
 class Load:
     """One run of the client."""
 
-    def __init__(self, url: str, traffic: Path, rate: float, outcomes: IO[str], prefix: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        traffic: Path,
+        rate: float,
+        outcomes: IO[str],
+        prefix: str,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = math.inf,
+    ) -> None:
+        """Send to `url` with `headers`, for `seconds` at most."""
         self._url = url
+        self._headers = {"content-type": "application/json", **(headers or {})}
+        self._seconds = seconds
         self._traffic = traffic
         self._rate = rate
         self._outcomes = outcomes
@@ -115,7 +128,7 @@ class Load:
         async with aiohttp.ClientSession(self._url, connector=connector, timeout=timeout) as session:
             started, wall, sent = time.monotonic(), time.time(), 0
             flushed = started
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and time.monotonic() - started < self._seconds:
                 now = time.monotonic()
                 while started + sent / self._rate <= now:
                     due = started + sent / self._rate
@@ -141,7 +154,7 @@ class Load:
     async def _send(self, session: aiohttp.ClientSession, number: int, due: float, at: float) -> None:
         request = self._requests[number % len(self._requests)]
         identity = f"{self._prefix}-{number:06d}"
-        headers = {"content-type": "application/json", PREDICTION_ID_HEADER: identity}
+        headers = {**self._headers, PREDICTION_ID_HEADER: identity}
         status, revision = 0, ""
         try:
             async with session.post(request.path, data=request.body, headers=headers) as answer:
@@ -155,11 +168,26 @@ class Load:
 
 async def _main(arguments: argparse.Namespace) -> int:
     with arguments.outcomes.open("w") as outcomes:
-        load = Load(arguments.url, arguments.traffic, arguments.rate, outcomes, arguments.prefix)
+        load = Load(
+            arguments.url,
+            arguments.traffic,
+            arguments.rate,
+            outcomes,
+            arguments.prefix,
+            dict(arguments.header),
+            arguments.seconds,
+        )
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, load.stop)
         loop.add_signal_handler(signal.SIGHUP, load.reload)
         return await load.run()
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not (name and colon):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:VALUE")
+    return name.strip().lower(), value.strip()
 
 
 def main() -> None:
@@ -170,6 +198,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--outcomes", type=Path, required=True)
     parser.add_argument("--prefix", default=USERS)
+    parser.add_argument("--header", type=_header, action="append", default=[], help="NAME:VALUE, repeatable")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop by itself after so long")
     sent = uvloop.run(_main(parser.parse_args()))
     print(f"sent {sent} requests", file=sys.stderr)
 
