@@ -86,6 +86,14 @@ def test_rows_land_by_day_and_revision_once(settings: Settings, source: Any) -> 
     assert _files(settings)["day=2026-01-01/revision=rev-a"][-1] == "id-99"
 
 
+def test_one_address_serves_every_models_log(settings: Settings, tmp_path: Path, redis_url: str) -> None:
+    address = f"{redis_url}?stream={tmp_path.name}.{{model}}"
+    sink_to_stream(address.replace("{model}", "churn"), LINES[:2])
+    sink_to_stream(address.replace("{model}", "iris"), [line(1, model="iris")])
+    assert collect.run(settings, "churn", address).written == 2
+    assert collect.run(settings, "iris", address).written == 1
+
+
 def test_columns_are_the_contracts_and_the_window_reader_reads_them(settings: Settings, source: Any) -> None:
     address, write = source
     write(LINES[:2])

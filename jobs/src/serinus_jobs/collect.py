@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import pyarrow as pa
@@ -55,15 +56,16 @@ class CollectResult:
 def run(settings: Settings, model: str, source: str) -> CollectResult:
     """Collect what `source` holds of `model`'s predictions into `settings.prediction_log(model)`.
 
-    `source` is a folder (or `dir:/path`) or `redis://host:port/db?stream=name`. A line that is no record
-    of this model goes to `settings.quarantine("prediction-log-<model>")` with its reason. Raises JobError
-    for a source that is not there, or when another run holds the folder.
+    `source` is a folder (or `dir:/path`) or `redis://host:port/db?stream=name`, where `{model}` becomes the
+    model's name. A line that is no record of this model goes to
+    `settings.quarantine("prediction-log-<model>")` with its reason. Raises JobError for a source that is not
+    there, or when another run holds the folder.
     """
     target = settings.prediction_log(model)
     target.mkdir(parents=True, exist_ok=True)
     read = written = refused = lost = files = 0
     quarantine = None
-    log = open_source(source)
+    log = open_source(source.replace("{model}", quote(model, safe="")))
     with _alone(target / ".lock"), Steps("collect").step("the prediction log"):
         for batch in log.batches():
             good, bad = _sorted(batch.lines, model)
@@ -155,7 +157,9 @@ def _alone(lock: Path) -> Iterator[None]:
 
 def command(
     model: Annotated[str, typer.Option(help="the model's name, as the server logs it")],
-    source: Annotated[str, typer.Option(help="folder of segments, or redis://host:port/db?stream=name")],
+    source: Annotated[
+        str, typer.Option(help="folder of segments, or redis://host:port/db?stream=name; {model} is filled")
+    ],
 ) -> None:
     """Run the verb from the command line."""
     result = run(Settings.from_environment(), model, source)

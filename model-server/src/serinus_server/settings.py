@@ -109,7 +109,8 @@ class Settings:
         metadata=_about(
             "SERINUS_LOG_SINK",
             _text,
-            "where predictions are logged: `dir:/path`, `redis://host:port/db?stream=name` or `none`",
+            "where predictions are logged: `dir:/path`, `redis://host:port/db?stream=name` or `none`; "
+            "`{model}` in it becomes the model's name",
         ),
     )
     log_buffer: int = field(

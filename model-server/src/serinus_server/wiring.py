@@ -1,6 +1,7 @@
 """One artifact and its settings, wired by hand into something that answers."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import msgspec
 
@@ -69,8 +70,10 @@ def make_doors(settings: Settings, contract: ModelContract) -> tuple[OnlineStore
             raise  # the artifact's fault
         except ValueError as error:
             raise SettingsError(f"SERINUS_ONLINE_STORE: {error}") from None
+    # One setting for all servers of a namespace, and a log for each model.
+    name = quote(settings.model_name or contract.model, safe="")
     try:
-        return store, make_sink(settings.log_sink)
+        return store, make_sink(settings.log_sink.replace("{model}", name))
     except ValueError as error:
         raise SettingsError(f"SERINUS_LOG_SINK: {error}") from None
 

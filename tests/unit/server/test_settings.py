@@ -53,6 +53,14 @@ def test_the_sinks_folder_is_made_and_left_empty(tmp_path: Path):
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
+@pytest.mark.parametrize(("given", "name"), [("", "unit"), ("iris", "iris")])
+def test_servers_of_one_setting_log_apart(tmp_path: Path, given: str, name: str):
+    contract = replace(build_artifact(tmp_path), model="unit")
+    settings = replace(Settings(), model_name=given, log_sink=f"dir:{tmp_path}/rows/{{model}}")
+    wiring.make_doors(settings, contract)
+    assert [each.name for each in (tmp_path / "rows").iterdir()] == [name]
+
+
 @pytest.mark.parametrize("host", ["", "localhost"])
 def test_a_file_uri_is_of_this_machine(tmp_path: Path, host: str):
     assert open_source(f"file://{host}{tmp_path}", {}, 0.0).digest is None
