@@ -1,0 +1,191 @@
+"""The API server as routing needs it: services, endpoints, routes, conditions, Events. No policy here."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from serinus_operator.routing.model import CONDITION, Condition, Document
+
+MANAGER = "serinus-operator"
+# KServe's label on Services, and so on their EndpointSlices.
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+SERVICES = ("serving.kserve.io", "v1beta1", "inferenceservices")
+ROUTES = ("gateway.networking.k8s.io", "v1", "httproutes")
+SLICES = ("discovery.k8s.io", "v1", "endpointslices")
+# A server that does not answer must not hold the one worker, nor a leader that has lost its lease.
+TIMEOUT_SECONDS = 10.0
+_MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+# conditions that are not `Info` count into the InferenceService's own Ready.
+_SEVERITY = "Info"
+
+
+class ClusterError(Exception):
+    """The API server did not answer, or refused. The message says what was asked and what came back."""
+
+
+class Refused(ClusterError):
+    """The API server holds the object for wrong. To send the same again is no use."""
+
+
+def connect() -> client.ApiClient:
+    """Return a client: of the pod's service account, or of the current context outside of a cluster."""
+    try:
+        config.load_incluster_config()  # type: ignore[no-untyped-call]  # the client's own is untyped
+    except config.ConfigException:
+        config.load_kube_config()  # type: ignore[no-untyped-call]  # as above
+    return client.ApiClient()
+
+
+class Cluster:
+    """One API server. Every call waits at most TIMEOUT_SECONDS."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._objects = client.CustomObjectsApi(api)
+        self._core = client.CoreV1Api(api)
+
+    def check(self, namespaces: tuple[str, ...]) -> None:
+        """Raise ClusterError where a kind that is watched is missing, or may not be read."""
+        for kind in (SERVICES, ROUTES, SLICES):
+            for namespace in namespaces:
+                self._call(self._objects.list_namespaced_custom_object, *_place(kind, namespace), limit=1)
+            if not namespaces:
+                group, version, plural = kind
+                self._call(self._objects.list_cluster_custom_object, group, version, plural, limit=1)
+
+    def service(self, namespace: str, name: str) -> Document | None:
+        """Return an InferenceService, None where it is not there."""
+        return self._read(SERVICES, namespace, name)
+
+    def route(self, namespace: str, name: str) -> Document | None:
+        """Return an HTTPRoute, None where it is not there."""
+        return self._read(ROUTES, namespace, name)
+
+    def endpoints(self, namespace: str, service: str) -> dict[str, int]:
+        """Return the number of ready endpoints of each Service that KServe made for an InferenceService."""
+        found: dict[str, int] = {}
+        slices = self._call(
+            self._objects.list_namespaced_custom_object,
+            *_place(SLICES, namespace),
+            label_selector=f"{SERVICE_LABEL}={service}",
+        )
+        for each in slices["items"]:
+            name = each["metadata"].get("labels", {}).get("kubernetes.io/service-name")
+            # `ready` left out means unknown, which the API says to take for ready.
+            ready = [
+                endpoint
+                for endpoint in each.get("endpoints") or []
+                if endpoint.get("conditions", {}).get("ready") is not False
+            ]
+            if name:
+                found[name] = found.get(name, 0) + len(ready)
+        return found
+
+    def apply_route(self, route: Document) -> None:
+        """Apply a route from the server's side, as our own field manager. Raises Refused, ClusterError."""
+        metadata = route["metadata"]
+        self._call(
+            self._objects.patch_namespaced_custom_object,
+            *_place(ROUTES, metadata["namespace"]),
+            metadata["name"],
+            route,
+            field_manager=MANAGER,
+            force=True,
+            _content_type=_APPLY,
+        )
+
+    def show(self, service: Document, condition: Condition) -> bool:
+        """Write our condition into a service's status; say whether it changed.
+
+        The list of conditions is KServe's too and has no keys: it is replaced as a whole, and only if nobody
+        has written meanwhile. Raises ClusterError for that as well.
+        """
+        metadata = service["metadata"]
+        there: list[Document] = (service.get("status") or {}).get("conditions", [])
+        old: Document = next((each for each in there if each["type"] == CONDITION), {})
+        new = {
+            "type": CONDITION,
+            "status": str(condition.status),
+            "severity": _SEVERITY,
+            "reason": condition.reason,
+            "message": condition.message,
+        }
+        if all(old.get(key) == value for key, value in new.items()):
+            return False
+        changed = old.get("status") != new["status"]
+        new["lastTransitionTime"] = _now() if changed else old["lastTransitionTime"]
+        others = [each for each in there if each["type"] != CONDITION]
+        version = metadata["resourceVersion"]
+        self._call(
+            self._objects.patch_namespaced_custom_object_status,
+            *_place(SERVICES, metadata["namespace"]),
+            metadata["name"],
+            {"metadata": {"resourceVersion": version}, "status": {"conditions": [*others, new]}},
+            field_manager=MANAGER,
+            _content_type=_MERGE,
+        )
+        return True
+
+    def tell(self, service: Document, condition: Condition) -> None:
+        """Post an Event about a service."""
+        metadata = service["metadata"]
+        reference = client.V1ObjectReference(
+            api_version=service["apiVersion"],
+            kind=service["kind"],
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+        )
+        now = datetime.now(UTC)
+        event = client.CoreV1Event(
+            metadata=client.V1ObjectMeta(generate_name=f"{metadata['name']}-route-"),
+            involved_object=reference,
+            type="Normal" if condition.status else "Warning",
+            reason=condition.reason,
+            message=condition.message[:1000],
+            count=1,
+            first_timestamp=now,
+            last_timestamp=now,
+            source=client.V1EventSource(component=MANAGER),
+        )
+        self._call(self._core.create_namespaced_event, metadata["namespace"], event)
+
+    def _read(self, kind: tuple[str, str, str], namespace: str, name: str) -> Document | None:
+        get: Any = self._objects.get_namespaced_custom_object
+        try:
+            return dict(get(*_place(kind, namespace), name, _request_timeout=TIMEOUT_SECONDS))
+        except client.ApiException as error:
+            if error.status == 404:
+                return None
+            raise _error(f"{kind[2]} {namespace}/{name}", error) from None
+        except HTTPError as error:
+            raise ClusterError(f"{kind[2]} {namespace}/{name}: {error}") from None
+
+    def _call(self, function: Any, *given: Any, **more: Any) -> Any:
+        what = f"{function.__name__} {' '.join(each for each in given if isinstance(each, str))}"
+        try:
+            return function(*given, **more, _request_timeout=TIMEOUT_SECONDS)
+        except client.ApiException as error:
+            raise _error(what, error) from None
+        except HTTPError as error:
+            raise ClusterError(f"{what}: {error}") from None
+
+
+def _place(kind: tuple[str, str, str], namespace: str) -> tuple[str, str, str, str]:
+    group, version, plural = kind
+    return group, version, namespace, plural
+
+
+def _error(what: str, error: client.ApiException) -> ClusterError:
+    try:
+        message = json.loads(error.body or "{}").get("message") or error.reason
+    except ValueError:
+        message = error.reason
+    text = f"{what}: {error.status} {message}"
+    return Refused(text) if error.status in (400, 422) else ClusterError(text)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

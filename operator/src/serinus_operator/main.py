@@ -1,0 +1,87 @@
+"""The process `serinus-operator`: stand for leader, and lead. Ends when it has led and no longer may."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+
+from serinus_operator import handlers
+from serinus_operator.adapters.kubernetes import Cluster, ClusterError, connect
+from serinus_operator.adapters.lease import Election
+from serinus_operator.gauges import Gauges
+from serinus_operator.health import serve
+from serinus_operator.reconcile import Reconciler
+from serinus_operator.settings import Settings, SettingsError, read_settings
+from serinus_operator.work import Work
+
+_log = logging.getLogger("serinus_operator")
+# The worker shows life every 5 s; one look asks the API server at most six times, 10 s each.
+_SILENT_SECONDS = 90.0
+
+
+def main() -> None:
+    """Run until the process is asked to end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(read_settings()))
+    except (SettingsError, ClusterError) as error:
+        sys.exit(f"serinus-operator: {error}")
+
+
+async def _run(settings: Settings) -> None:
+    api = connect()
+    cluster = Cluster(api)
+    cluster.check(settings.namespaces)
+    gauges, work = Gauges(), Work()
+    election = Election(api, settings.lease, settings.lease_namespace, settings.identity, _end)
+
+    def unwell() -> str:
+        if not election.alive:
+            return "the election's thread is gone"
+        silent = time.monotonic() - work.beat
+        if election.leading.is_set() and silent > _SILENT_SECONDS:
+            return f"the worker has been silent for {silent:.0f} s"
+        return ""
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    election.start()
+    server = serve(settings.port, gauges.registry, unwell)
+    _log.info("%s stands for lease %s/%s", settings.identity, settings.lease_namespace, settings.lease)
+    try:
+        if await _leads(election, stop):
+            _log.info("%s leads", settings.identity)
+            gauges.leader.set(1)
+            reconciler = Reconciler(cluster, settings.gateway, gauges)
+            worker = asyncio.create_task(work.run(reconciler.look))
+            try:
+                await handlers.watch(work.add, settings.namespaces, stop)
+            finally:
+                worker.cancel()
+    finally:
+        await asyncio.to_thread(election.release)
+        server.shutdown()
+
+
+async def _leads(election: Election, stop: asyncio.Event) -> bool:
+    """Wait until this process leads (True) or is asked to end (False)."""
+    while not stop.is_set():
+        if election.leading.is_set():
+            return True
+        try:
+            await asyncio.wait_for(stop.wait(), 0.2)
+        except TimeoutError:
+            continue
+    return False
+
+
+def _end() -> None:
+    """End at once: another may lead already, and a look under way must not write any more."""
+    _log.error("the lease is lost")
+    logging.shutdown()
+    os._exit(1)

@@ -1,0 +1,66 @@
+"""One look at one service, and what its route should be. Level-based: what is observed decides."""
+
+from serinus_operator.routing.model import Condition, Decision, Document, Intent, Observed, Unroutable
+from serinus_operator.routing.route import backends, build, held_slots, is_taken, same
+from serinus_operator.routing.service import read_service
+from serinus_operator.routing.slots import assign
+from serinus_operator.routing.weights import weights
+
+
+def decide(observed: Observed) -> Decision:
+    """Return the route to apply, if any, and the condition to show. Applying it twice does no harm."""
+    try:
+        intent = read_service(observed.service)
+        _free(observed, intent)
+    except Unroutable as obstacle:
+        # A route that is there stays: what cannot be decided must not stop traffic.
+        condition = Condition(False, obstacle.reason, str(obstacle))
+        return Decision(None, condition, backends(observed.route))
+    # A Service that is not there yet would make the whole rule answer 500.
+    present = [each for each in intent.revisions if each.service in observed.endpoints]
+    ready = {each.name for each in present if observed.endpoints[each.service] > 0}
+    slots = assign([each.name for each in present], held_slots(observed.route))
+    shares = weights(intent.revisions, ready)
+    route = build(intent, observed.gateway, slots, shares, observed.route)
+    changed = None if same(route, observed.route) else route
+    return Decision(changed, _condition(observed, intent, shares, ready), backends(route))
+
+
+def _free(observed: Observed, intent: Intent) -> None:
+    """Raise Unroutable where no route can be written."""
+    if observed.route is not None and is_taken(observed.route, intent.uid):
+        raise Unroutable(
+            "RouteTaken",
+            f"HTTPRoute {intent.name} is somebody else's (no label serinus.dev/route, not owned by this "
+            "service). Delete it, or label it to hand it over.",
+        )
+    if intent.revisions[0].service not in observed.endpoints:
+        raise Unroutable("NotReady", f"Service {intent.revisions[0].service} is not there yet.")
+
+
+def _condition(observed: Observed, intent: Intent, shares: dict[str, int], ready: set[str]) -> Condition:
+    split = ", ".join(f"{name} {share} %" for name, share in shares.items())
+    late = [
+        f"{each.name} has no ready endpoint and was asked to take {each.percent} %"
+        for each in intent.revisions
+        if each.name not in ready and each.percent > 0
+    ]
+    if late:
+        return Condition(False, "NotReady", f"{'; '.join(late)}. In force: {split}.")
+    refusal = _refusal(observed.route, observed)
+    if refusal:
+        return Condition(False, "NotAccepted", refusal)
+    return Condition(True, "Routed", f"{split}.")
+
+
+def _refusal(route: Document | None, observed: Observed) -> str:
+    """Return what the gateway says against the route as it stands, or "". No word yet is no refusal."""
+    gateway = observed.gateway
+    for parent in ((route or {}).get("status") or {}).get("parents", []):
+        reference = parent["parentRef"]
+        if (reference.get("namespace"), reference["name"]) != (gateway.namespace, gateway.name):
+            continue
+        for each in parent.get("conditions", []):
+            if each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
+                return f"Gateway {gateway.namespace}/{gateway.name}: {each['reason']}: {each['message']}"
+    return ""
