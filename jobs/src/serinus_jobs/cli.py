@@ -1,7 +1,11 @@
 """`serinus-jobs <verb>`: finds the verb's file, runs its command, maps errors to exit codes."""
 
 import importlib
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +17,7 @@ VERBS = {
     "generate": "write the seeded churn events and labels (1,000 customers x 90 days)",
     "ingest": "check a CSV, Parquet or SQL table and write day partitions; refuse bad rows with a reason",
     "materialize": "apply the feature repository and load the online store",
+    "trials": "one part of the search, for an Indexed Job; train takes up what it scored",
     "train": "search, fit, export to ONNX, log to MLflow; prints the run id",
     "evaluate": "judge a run by the gates of model.yaml",
     "register": "register a run that passed its gates, with alias, tags and approval",
@@ -26,7 +31,8 @@ VERBS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one verb. Exit codes: 0 done, 1 a fault of ours, 2 bad input, 3 a gate said no, 130 Ctrl-C."""
+    """Run one verb. Exit codes: 0 done, 1 a fault of ours, 2 bad input, 3 a gate said no, 130 Ctrl-C,
+    143 SIGTERM."""
     given = sys.argv[1:] if arguments is None else arguments
     if not given or given[0] in ("-h", "--help"):
         width = max(map(len, VERBS))
@@ -41,7 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     application.command(help=VERBS[verb])(importlib.import_module(f"serinus_jobs.{verb}").command)
     try:
-        application(args=rest, prog_name=f"serinus-jobs {verb}")
+        with _terminable():
+            application(args=rest, prog_name=f"serinus-jobs {verb}")
     except JobError as error:
         errors.print(f"serinus-jobs {verb}: {error}")
         raise SystemExit(error.exit_code) from None
@@ -52,3 +59,20 @@ def main(arguments: list[str] | None = None) -> None:
             f"serinus-jobs {verb}: {error.filename}: {error.strerror}; check the path and its rights"
         )
         raise SystemExit(2) from None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the verb as Ctrl-C does, with its temporary files removed.
+
+    A container's first process has no default for that signal: it would be killed at the end of its grace.
+    """
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -145,7 +145,7 @@ def _lines(report: DriftReport) -> Iterator[str]:
 
 def command(
     model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
-    start: Annotated[str, typer.Option(help="Unix seconds or an ISO 8601 time (UTC when it has no zone)")],
+    start: Annotated[str, typer.Option(help="Unix seconds, an ISO 8601 time (UTC without a zone), or -24h")],
     end: Annotated[str, typer.Option(help="as start; now, when not given")] = "",
     artifact: Annotated[Path | None, typer.Option(help="the model's artifact; else the champion's")] = None,
     html: Annotated[bool, typer.Option(help="write Evidently's HTML as well")] = True,

@@ -18,7 +18,7 @@ from serinus_contracts import registry_tags
 from serinus_contracts.artifact import ARTIFACT_PATH, ModelContract
 from serinus_contracts.documents import to_document
 from serinus_contracts.expectation import ScoreExpectation
-from serinus_jobs import gates, judged_rows, scoring, training_set
+from serinus_jobs import gates, judged_rows, scoring, training_set, trainings
 from serinus_jobs.artifact_folder import LoadedModel, load
 from serinus_jobs.errors import GateRefused, JobError
 from serinus_jobs.gates import GateResult, Scored
@@ -233,10 +233,13 @@ def _record(
 
 def command(
     model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
-    run_id: Annotated[str, typer.Option(help="MLflow run id, as `train` printed it")],
+    run_id: Annotated[str, typer.Option(help="as `train` printed it; else the newest training")] = "",
 ) -> None:
     """Judge a run; ends with 3 where a gate failed."""
-    result = run(model_dir, Settings.from_environment(), run_id)
+    settings = Settings.from_environment()
+    run_id = run_id or trainings.newest(settings, load_model(model_dir).name)
+    result = run(model_dir, settings, run_id)
+    print(f"run {run_id}")
     for each in result.gates:
         print(f"{'passed' if each.passed else 'FAILED'}  {each.name}: {each.detail}")
     if not result.passed:

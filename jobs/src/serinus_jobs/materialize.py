@@ -45,8 +45,13 @@ def run(
 def command(
     until: Annotated[datetime | None, typer.Option(help="load what is known at this time (UTC)")] = None,
     look_back_days: Annotated[float, typer.Option(help="read again this much, for late rows")] = 7.0,
+    apply_only: Annotated[bool, typer.Option(help="apply the repository and load nothing")] = False,
 ) -> None:
     """Materialize and say what was written."""
+    if apply_only:
+        FeatureStore(Settings.from_environment()).apply()
+        print("the feature repository is applied")
+        return
     result = run(Settings.from_environment(), until=until, look_back=timedelta(days=look_back_days))
     for load in result.views:
         window = f"{load.start:%Y-%m-%d %H:%M} to {load.end:%Y-%m-%d %H:%M}"

@@ -132,7 +132,7 @@ def _lines(report: QualityReport) -> Iterator[str]:
 
 def command(
     model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
-    start: Annotated[str, typer.Option(help="Unix seconds or an ISO 8601 time (UTC when it has no zone)")],
+    start: Annotated[str, typer.Option(help="Unix seconds, an ISO 8601 time (UTC without a zone), or -24h")],
     end: Annotated[str, typer.Option(help="as start; now, when not given")] = "",
     artifact: Annotated[list[Path] | None, typer.Option(help="model folders with holdout metrics")] = None,
     revision: Annotated[str, typer.Option(help="only this revision")] = "",

@@ -16,7 +16,7 @@ import typer
 
 from serinus_contracts import registry_tags
 from serinus_contracts.artifact import ARTIFACT_PATH, CARD_FILE
-from serinus_jobs import export
+from serinus_jobs import export, trainings
 from serinus_jobs.artifact_folder import load
 from serinus_jobs.errors import GateRefused, JobError
 from serinus_jobs.progress import Steps
@@ -131,16 +131,17 @@ def _shortened(card: str) -> str:
 
 def command(
     model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
-    run_id: Annotated[str, typer.Option(help="MLflow run id, as `train` printed it")],
     approved_by: Annotated[str, typer.Option(help="who approves")],
     reason: Annotated[str, typer.Option(help="why")],
+    run_id: Annotated[str, typer.Option(help="as `train` printed it; else the newest training")] = "",
     override: Annotated[bool, typer.Option(help="register although a gate failed; recorded")] = False,
 ) -> None:
     """Register a run and print its version and alias."""
+    settings = Settings.from_environment()
     result = run(
         model_dir,
-        Settings.from_environment(),
-        run_id,
+        settings,
+        run_id or trainings.newest(settings, load_model(model_dir).name),
         approved_by=approved_by,
         reason=reason,
         override=override,

@@ -91,9 +91,9 @@ class Registry:
         params: Mapping[str, Any],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
-        folder: Path,
+        folder: Path | None = None,
     ) -> str:
-        """Log one finished run with all files of `folder` as its artifacts; return the run id.
+        """Log one finished run with all files of `folder`, if any, as its artifacts; return the run id.
 
         A run whose files did not all arrive is marked FAILED, so nothing takes it for a model.
         """
@@ -107,7 +107,8 @@ class Registry:
                     params=[Param(key, str(value)[:_LONGEST_PARAM]) for key, value in params.items()],
                     tags=[RunTag(key, value) for key, value in tags.items()],
                 )
-                self._client.log_artifacts(run_id, str(folder))
+                if folder is not None:
+                    self._client.log_artifacts(run_id, str(folder))
             except BaseException:
                 self._client.set_terminated(run_id, "FAILED")
                 raise

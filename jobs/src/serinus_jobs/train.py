@@ -18,7 +18,17 @@ import typer
 
 from serinus_contracts import registry_tags
 from serinus_contracts.artifact import ARTIFACT_PATH
-from serinus_jobs import card, estimators, export, reference, scoring, search, splits, training_set
+from serinus_jobs import (
+    candidates,
+    card,
+    estimators,
+    export,
+    reference,
+    scoring,
+    search,
+    splits,
+    training_set,
+)
 from serinus_jobs.artifact_folder import write
 from serinus_jobs.errors import JobError
 from serinus_jobs.progress import Steps
@@ -63,12 +73,17 @@ def run(
         data = training_set.load(project, settings, since=since, until=until)
         parts = splits.split(project.split, data.target, data.times)
         validation = splits.inner(project.split, parts, data.target, data.times)
-        _check_classes(project, data.target[parts.train])
+        check_classes(project, data.target[parts.train])
     with steps.step("search"):
-        trials_made = _search(project, data, validation)
+        from serinus_jobs import studies
+
+        score = candidates.scorer(project, data, validation)
+        study, sampling = candidates.study(project, data), search.sampling(project.estimator)
+        known = studies.known(settings, project.name, study, sampling)
+        trials_made = search.search(project.estimator, score, project.split.seed, known)
         chosen = search.best(trials_made)
     with steps.step("fit"):
-        pipeline = _pipeline(project, data, chosen.params)
+        pipeline = candidates.pipeline(project, data, chosen.params)
         pipeline.fit(data.matrix[parts.train], data.target[parts.train])
     held, truth = data.matrix[parts.holdout], data.target[parts.holdout]
     with steps.step("export"):
@@ -187,35 +202,12 @@ def check(project: ModelProject) -> None:
         raise JobError("split.holdout: must lie between 0 and 1, both excluded")
 
 
-def _check_classes(project: ModelProject, target: Any) -> None:
+def check_classes(project: ModelProject, target: Any) -> None:
+    """Raise JobError where a class has no row among `target`, the class indices to be trained on."""
     seen = set(np.unique(target).tolist())
     absent = [str(label) for i, label in enumerate(project.label.classes) if i not in seen]
     if absent:
         raise JobError(f"label.classes: no training row is of class {', '.join(absent)}")
-
-
-def _pipeline(project: ModelProject, data: training_set.TrainingSet, chosen: Mapping[str, Any]) -> Any:
-    built = estimators.build(project.estimator, chosen, project.split.seed)
-    return export.build_pipeline(built, data.inputs, estimators.find(project.estimator.class_).scaled)
-
-
-def _search(project: ModelProject, data: training_set.TrainingSet, parts: splits.Parts) -> list[search.Trial]:
-    metric = scoring.metric(project.gates.metric)
-    truth = data.target[parts.holdout]
-
-    def score(params: dict[str, Any]) -> float:
-        pipeline = _pipeline(project, data, params)
-        try:
-            pipeline.fit(data.matrix[parts.train], data.target[parts.train])
-        except (
-            Exception
-        ) as error:  # each library has its own exceptions for parameters that do not go together
-            raise JobError(f"estimator: fit failed with {params}: {error}") from error
-        return metric(
-            truth, np.asarray(pipeline.predict_proba(data.matrix[parts.holdout])), project.threshold
-        )
-
-    return search.search(project.estimator, score, project.split.seed)
 
 
 def _importance(
