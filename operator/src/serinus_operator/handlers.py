@@ -22,6 +22,7 @@ _BACKOFFS = (1, 1, 2, 3, 5)
 def registry(news: Callable[[Key], None]) -> kopf.OperatorRegistry:
     """Return the handlers: each calls `news` with the service that an object belongs to."""
     handlers = kopf.OperatorRegistry()
+    kopf.on.login(registry=handlers)(kopf.login_via_client)
 
     @kopf.on.event(*SERVICES, labels={ROUTE_LABEL: kopf.PRESENT}, registry=handlers)
     async def service_changed(namespace: str | None, name: str | None, **_: Any) -> None:

@@ -14,11 +14,14 @@ from serinus_operator.gauges import Gauges
 from serinus_operator.health import serve
 from serinus_operator.reconcile import Reconciler
 from serinus_operator.settings import Settings, SettingsError, read_settings
-from serinus_operator.work import Work
+from serinus_operator.work import Key, Work
 
 _log = logging.getLogger("serinus_operator")
 # The worker shows life every 5 s; one look asks the API server at most six times, 10 s each.
 _SILENT_SECONDS = 90.0
+# KServe writes the same status while a service changes, and complains of who writes meanwhile. The route
+# does not wait for that.
+_REPORT_SECONDS = 2.0
 
 
 def main() -> None:
@@ -57,12 +60,21 @@ async def _run(settings: Settings) -> None:
         if await _leads(election, stop):
             _log.info("%s leads", settings.identity)
             gauges.leader.set(1)
-            reconciler = Reconciler(cluster, settings.gateway, gauges)
-            worker = asyncio.create_task(work.run(reconciler.look))
+            reports = Work()
+
+            def report(key: Key) -> None:
+                loop.call_soon_threadsafe(reports.add, key, _REPORT_SECONDS)
+
+            reconciler = Reconciler(cluster, settings.gateway, gauges, report)
+            workers = [
+                asyncio.create_task(work.run(reconciler.look)),
+                asyncio.create_task(reports.run(reconciler.show)),
+            ]
             try:
                 await handlers.watch(work.add, settings.namespaces, stop)
             finally:
-                worker.cancel()
+                for worker in workers:
+                    worker.cancel()
     finally:
         await asyncio.to_thread(election.release)
         server.shutdown()

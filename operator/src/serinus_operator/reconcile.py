@@ -1,14 +1,16 @@
 """Observe one service, decide, apply. The same look whatever the news were, and as often as one likes."""
 
 import logging
+from collections.abc import Callable
 
-from serinus_operator.adapters.kubernetes import Cluster, Refused
+from serinus_operator.adapters.kubernetes import Cluster, Refused, is_shown
 from serinus_operator.gauges import Gauges
 from serinus_operator.routing.decide import decide
 from serinus_operator.routing.model import (
     ROUTE_LABEL,
     ROUTE_LABEL_VALUE,
     Condition,
+    Decision,
     Document,
     Gateway,
     Observed,
@@ -19,50 +21,73 @@ _log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Keeps routes as their services ask for them."""
+    """Keeps routes as their services ask for them. `report` is called with a service whose condition is out
+    of date, to be passed to `show` a little later."""
 
-    def __init__(self, cluster: Cluster, gateway: Gateway, gauges: Gauges) -> None:
+    def __init__(
+        self, cluster: Cluster, gateway: Gateway, gauges: Gauges, report: Callable[[Key], None]
+    ) -> None:
         self._cluster = cluster
         self._gateway = gateway
         self._gauges = gauges
+        self._report = report
+        self._refused: dict[Key, str] = {}
 
     def look(self, key: Key) -> None:
         """Bring the route of one service up to date. Raises ClusterError; then it is to be called again."""
         try:
-            result = self._look(*key)
+            result = self._look(key)
         except Exception:
             self._gauges.looks.labels("failed").inc()
             raise
         self._gauges.looks.labels(result).inc()
 
-    def _look(self, namespace: str, name: str) -> str:
-        service = self._cluster.service(namespace, name)
-        if service is None or not _is_ours(service):
+    def show(self, key: Key) -> None:
+        """Bring the condition of one service up to date, with an Event. Raises ClusterError, as `look`."""
+        observed = self._observe(key)
+        if observed is None:
+            return
+        condition = self._condition(key, decide(observed))
+        if not is_shown(observed.service, condition):
+            self._cluster.show(observed.service, condition)
+            self._cluster.tell(observed.service, condition)
+
+    def _look(self, key: Key) -> str:
+        observed = self._observe(key)
+        if observed is None:
             # The route goes with its service; one that opted out keeps its route, which is the team's now.
-            self._gauges.forget(namespace, name)
+            self._gauges.forget(*key)
+            self._refused.pop(key, None)
             return "unchanged"
-        observed = Observed(
-            service=service,
-            endpoints=self._cluster.endpoints(namespace, name),
-            route=self._cluster.route(namespace, name),
-            gateway=self._gateway,
-        )
         decision = decide(observed)
         if decision.route is not None:
-            try:
-                self._cluster.apply_route(decision.route)
-            except Refused as refusal:
-                self._show(service, Condition(False, "Refused", str(refusal)))
-                raise
-            _log.info("%s/%s: %s", namespace, name, decision.condition.message)
+            self._apply(key, decision.route)
+            _log.info("%s/%s: %s", *key, decision.condition.message)
+        self._refused.pop(key, None)
         condition = decision.condition
-        self._gauges.show(namespace, name, decision.backends, condition.status, condition.reason)
-        self._show(service, condition)
+        self._gauges.show(*key, decision.backends, condition.status, condition.reason)
+        if not is_shown(observed.service, condition):
+            self._report(key)
         return "unchanged" if decision.route is None else "applied"
 
-    def _show(self, service: Document, condition: Condition) -> None:
-        if self._cluster.show(service, condition):
-            self._cluster.tell(service, condition)
+    def _apply(self, key: Key, route: Document) -> None:
+        try:
+            self._cluster.apply_route(route)
+        except Refused as refusal:
+            self._refused[key] = str(refusal)
+            self._report(key)
+            raise
+
+    def _observe(self, key: Key) -> Observed | None:
+        """Return what is there now; None for a service that is gone, going, or none of ours."""
+        service = self._cluster.service(*key)
+        if service is None or not _is_ours(service):
+            return None
+        return Observed(service, self._cluster.endpoints(*key), self._cluster.route(*key), self._gateway)
+
+    def _condition(self, key: Key, decision: Decision) -> Condition:
+        refused = self._refused.get(key)
+        return decision.condition if refused is None else Condition(False, "Refused", refused)
 
 
 def _is_ours(service: Document) -> bool:

@@ -24,9 +24,11 @@ class Work:
         self._changed = asyncio.Event()
         self.beat = time.monotonic()
 
-    def add(self, key: Key) -> None:
-        """Let a key be looked at next. News end the pause of one that failed."""
-        self._due[key] = time.monotonic()
+    def add(self, key: Key, after: float = 0.0) -> None:
+        """Let a key be looked at, `after` seconds from now. It never puts off one that waits already; news
+        end the pause of one that failed."""
+        due = time.monotonic() + after
+        self._due[key] = min(due, self._due.get(key, due))
         self._changed.set()
 
     async def run(self, look: Callable[[Key], None]) -> None:

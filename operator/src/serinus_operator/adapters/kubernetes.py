@@ -18,7 +18,7 @@ SLICES = ("discovery.k8s.io", "v1", "endpointslices")
 # A server that does not answer must not hold the one worker, nor a leader that has lost its lease.
 TIMEOUT_SECONDS = 10.0
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
-# conditions that are not `Info` count into the InferenceService's own Ready.
+# Conditions that are not `Info` count into the InferenceService's own Ready.
 _SEVERITY = "Info"
 
 
@@ -96,27 +96,17 @@ class Cluster:
             _content_type=_APPLY,
         )
 
-    def show(self, service: Document, condition: Condition) -> bool:
-        """Write our condition into a service's status; say whether it changed.
+    def show(self, service: Document, condition: Condition) -> None:
+        """Write our condition into a service's status.
 
         The list of conditions is KServe's too and has no keys: it is replaced as a whole, and only if nobody
-        has written meanwhile. Raises ClusterError for that as well.
+        has written since `service` was read. Raises ClusterError for that as well.
         """
         metadata = service["metadata"]
-        there: list[Document] = (service.get("status") or {}).get("conditions", [])
-        old: Document = next((each for each in there if each["type"] == CONDITION), {})
-        new = {
-            "type": CONDITION,
-            "status": str(condition.status),
-            "severity": _SEVERITY,
-            "reason": condition.reason,
-            "message": condition.message,
-        }
-        if all(old.get(key) == value for key, value in new.items()):
-            return False
-        changed = old.get("status") != new["status"]
-        new["lastTransitionTime"] = _now() if changed else old["lastTransitionTime"]
-        others = [each for each in there if each["type"] != CONDITION]
+        old = _shown(service)
+        since = old.get("lastTransitionTime") if old.get("status") == str(condition.status) else None
+        new = _written(condition) | {"lastTransitionTime": since or _now()}
+        others = [each for each in _conditions(service) if each["type"] != CONDITION]
         version = metadata["resourceVersion"]
         self._call(
             self._objects.patch_namespaced_custom_object_status,
@@ -126,7 +116,6 @@ class Cluster:
             field_manager=MANAGER,
             _content_type=_MERGE,
         )
-        return True
 
     def tell(self, service: Document, condition: Condition) -> None:
         """Post an Event about a service."""
@@ -171,6 +160,30 @@ class Cluster:
             raise _error(what, error) from None
         except HTTPError as error:
             raise ClusterError(f"{what}: {error}") from None
+
+
+def is_shown(service: Document, condition: Condition) -> bool:
+    """Say whether a service's status has this condition of ours already."""
+    shown = _shown(service)
+    return all(shown.get(key) == value for key, value in _written(condition).items())
+
+
+def _written(condition: Condition) -> Document:
+    return {
+        "type": CONDITION,
+        "status": str(condition.status),
+        "severity": _SEVERITY,
+        "reason": condition.reason,
+        "message": condition.message,
+    }
+
+
+def _conditions(service: Document) -> list[Document]:
+    return list((service.get("status") or {}).get("conditions") or [])
+
+
+def _shown(service: Document) -> Document:
+    return next((each for each in _conditions(service) if each["type"] == CONDITION), {})
 
 
 def _place(kind: tuple[str, str, str], namespace: str) -> tuple[str, str, str, str]:

@@ -1,6 +1,6 @@
 """One look at one service, and what its route should be. Level-based: what is observed decides."""
 
-from serinus_operator.routing.model import Condition, Decision, Document, Intent, Observed, Unroutable
+from serinus_operator.routing.model import Condition, Decision, Intent, Observed, Unroutable
 from serinus_operator.routing.route import backends, build, held_slots, is_taken, same
 from serinus_operator.routing.service import read_service
 from serinus_operator.routing.slots import assign
@@ -22,8 +22,10 @@ def decide(observed: Observed) -> Decision:
     slots = assign([each.name for each in present], held_slots(observed.route))
     shares = weights(intent.revisions, ready)
     route = build(intent, observed.gateway, slots, shares, observed.route)
-    changed = None if same(route, observed.route) else route
-    return Decision(changed, _condition(observed, intent, shares, ready), backends(route))
+    right = same(route, observed.route)
+    refusal = _refusal(observed) if right else ""
+    condition = _condition(intent, shares, ready, refusal)
+    return Decision(None if right else route, condition, backends(route))
 
 
 def _free(observed: Observed, intent: Intent) -> None:
@@ -38,7 +40,7 @@ def _free(observed: Observed, intent: Intent) -> None:
         raise Unroutable("NotReady", f"Service {intent.revisions[0].service} is not there yet.")
 
 
-def _condition(observed: Observed, intent: Intent, shares: dict[str, int], ready: set[str]) -> Condition:
+def _condition(intent: Intent, shares: dict[str, int], ready: set[str], refusal: str) -> Condition:
     split = ", ".join(f"{name} {share} %" for name, share in shares.items())
     late = [
         f"{each.name} has no ready endpoint and was asked to take {each.percent} %"
@@ -47,20 +49,21 @@ def _condition(observed: Observed, intent: Intent, shares: dict[str, int], ready
     ]
     if late:
         return Condition(False, "NotReady", f"{'; '.join(late)}. In force: {split}.")
-    refusal = _refusal(observed.route, observed)
     if refusal:
         return Condition(False, "NotAccepted", refusal)
     return Condition(True, "Routed", f"{split}.")
 
 
-def _refusal(route: Document | None, observed: Observed) -> str:
+def _refusal(observed: Observed) -> str:
     """Return what the gateway says against the route as it stands, or "". No word yet is no refusal."""
-    gateway = observed.gateway
-    for parent in ((route or {}).get("status") or {}).get("parents", []):
+    gateway, route = observed.gateway, observed.route or {}
+    for parent in (route.get("status") or {}).get("parents", []):
         reference = parent["parentRef"]
         if (reference.get("namespace"), reference["name"]) != (gateway.namespace, gateway.name):
             continue
         for each in parent.get("conditions", []):
-            if each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
+            # What it says of an older version is old.
+            current = each.get("observedGeneration") == route["metadata"].get("generation")
+            if current and each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
                 return f"Gateway {gateway.namespace}/{gateway.name}: {each['reason']}: {each['message']}"
     return ""
