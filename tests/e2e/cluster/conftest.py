@@ -10,9 +10,9 @@ import pytest
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 from tests.support.cluster import MARK, Cluster, Namespace, NotYet, Object, until
+from tests.support.figures import FIGURES
 from urllib3.exceptions import HTTPError
 
-FIGURES = pytest.StashKey[dict[str, str]]()
 # A pod that drains takes 5 s, and the namespace's own end some more.
 GONE_SECONDS = 90
 # Whose namespaces are whose: two runs may share a cluster. What is older than any run was broken off.

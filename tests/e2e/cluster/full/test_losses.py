@@ -1,0 +1,141 @@
+"""Stories: users ask 50 times a second, by the clock, without retries, while pods and weights change."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.support.cluster import GATEWAY, Namespace, NotYet, Object, until
+from tests.support.cluster_models import PREDICT, REQUEST, Model
+from tests.support.faults import Entrance, is_ready, kill, restarts
+from tests.support.figures import Row
+from tests.support.gateway_load import Users, answered, in_flight, users
+
+from serinus_local.load import Outcome, Request
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
+
+RATE = 50
+BEFORE, AFTER = 2 * RATE, 4 * RATE
+# No story takes longer: the client stops by itself then.
+LONGEST_SECONDS = 300
+READY_SECONDS = 120
+SERVER = "kserve-container"
+
+
+class Served:
+    """Iris in a story's namespace, with as many pods as the story says."""
+
+    def __init__(self, namespace: Namespace, pods: int) -> None:
+        self.namespace = namespace
+        self.model = Model(namespace).write_artifact()
+        self.model.service["spec"]["predictor"] |= {"minReplicas": pods, "maxReplicas": max(3, pods)}
+        self.model.apply()
+        self.model.answers()
+        self.settled(pods)
+
+    def pods(self) -> list[Object]:
+        """Return the server's pods, those that are going as well."""
+        return self.namespace.find("v1", "Pod", "serving.kserve.io/inferenceservice=iris")
+
+    def settled(self, count: int, without: str = "") -> list[Object]:
+        """Wait until `count` pods are ready, none is going and none is called `without`."""
+
+        def look() -> list[Object]:
+            found = self.pods()
+            names = {each["metadata"]["name"] for each in found}
+            if len(found) != count or without in names or not all(map(is_ready, found)):
+                raise NotYet(f"{len(found)} pods: {sorted(names)}")
+            return found
+
+        return until(f"iris has {count} ready pods", look, READY_SECONDS)
+
+    def scale(self, count: int) -> None:
+        """Edit the spec and wait until it is so."""
+        self.model.service["spec"]["predictor"]["minReplicas"] = count
+        self.namespace.apply(self.model.service)
+        self.settled(count)
+
+    @contextmanager
+    def asked(self, folder: Path) -> Iterator[Users]:
+        """Have users before, during and after what happens inside."""
+        requests = [Request(PREDICT, json.dumps(REQUEST).encode(), "")]
+        headers = {"host": self.model.host}
+        with users(folder, GATEWAY, requests, rate=RATE, seconds=LONGEST_SECONDS, headers=headers) as load:
+            load.wait(BEFORE)
+            yield load
+            load.wait(AFTER)
+
+
+def lost(outcomes: list[Outcome]) -> list[str]:
+    """Return what a reader needs of every request that got no answer."""
+    return [
+        f"{each.prediction_id} at {each.at:.3f}: {each.status}" for each in outcomes if each.status != 200
+    ]
+
+
+@pytest.mark.parametrize("pods", [1, 2])
+def test_a_server_pod_is_deleted(
+    namespace: Namespace, tmp_path: Path, record: Callable[[Row], None], pods: int
+):
+    # Given a model of one pod, or two
+    served = Served(namespace, pods)
+    gone = served.pods()[0]["metadata"]["name"]
+    with served.asked(tmp_path) as load:
+        # When one is deleted
+        namespace.cluster.delete("v1", "Pod", gone, namespace.name)
+        served.settled(pods, without=gone)
+    outcomes = load.stop()
+    # Then nobody notices
+    record(Row(f"a server pod of {pods} is deleted", RATE, answered(outcomes)))
+    assert not lost(outcomes)
+
+
+def test_a_model_is_scaled_up_and_down(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
+    # Given a model of one pod
+    served = Served(namespace, 1)
+    with served.asked(tmp_path) as load:
+        # When its spec asks for three, and then for one again
+        served.scale(3)
+        load.wait(AFTER)
+        served.scale(1)
+    outcomes = load.stop()
+    # Then nobody notices
+    record(Row("the InferenceService is scaled 1 -> 3 -> 1", RATE, answered(outcomes)))
+    assert not lost(outcomes)
+
+
+def test_envoy_is_rolled(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
+    # Given a model, and two Envoys in front of it
+    served = Served(namespace, 1)
+    entrance = Entrance(namespace.cluster)
+    with entrance.of(2), served.asked(tmp_path) as load:
+        # When both are replaced
+        entrance.roll()
+        load.wait(AFTER)
+        outcomes = load.stop()
+    # Then nobody notices
+    record(Row("Envoy is rolled, two replicas", RATE, answered(outcomes)))
+    assert not lost(outcomes)
+
+
+def test_a_server_is_killed(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
+    # Given a model of two pods
+    served = Served(namespace, 2)
+    victim = served.pods()[0]
+    with served.asked(tmp_path) as load:
+        # When the server in one of them gets SIGKILL, and is started again
+        at = kill(victim, SERVER)
+
+        def again() -> None:
+            if restarts(namespace.get("v1", "Pod", victim["metadata"]["name"])) <= restarts(victim):
+                raise NotYet("not restarted")
+
+        until("the server is started again", again, READY_SECONDS)
+        served.settled(2)
+    outcomes = load.stop()
+    # Then at most what was in flight is lost
+    flying = in_flight(outcomes, at)
+    record(Row("a server of two gets SIGKILL", RATE, answered(outcomes), f"{flying} in flight"))
+    assert len(lost(outcomes)) <= flying, lost(outcomes)

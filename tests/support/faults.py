@@ -1,0 +1,97 @@
+"""What goes wrong on purpose: processes that are killed, pods that go, an entrance that is rolled."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.cluster import Cluster, NotYet, Object, pod_state, until
+
+NODE = "serinus-control-plane"
+GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway", "serinus", "serinus-system")
+ENVOY_PROXY = ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy")
+PROXIES = "envoy-gateway-system"
+ROLLED = "serinus.dev/rolled-by-e2e"
+SETTLE_SECONDS = 180
+
+
+def kill(pod: Object, container: str) -> float:
+    """End a container's process with SIGKILL, from the node, and return the Unix time of it.
+
+    From inside it could not be done: the first process of a container ignores what it has no handler for.
+    """
+    statuses = {each["name"]: each for each in pod["status"]["containerStatuses"]}
+    identity = statuses[container]["containerID"].removeprefix("containerd://")
+    command = ["docker", "exec", NODE, "ctr", "--namespace", "k8s.io"]
+    command += ["tasks", "kill", "--signal", "SIGKILL", identity]
+    at = time.time()
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return at
+
+
+def restarts(pod: Object | None) -> int:
+    """Return how often a pod's containers were started again; raises NotYet where there is no pod."""
+    if pod is None:
+        raise NotYet("no such pod")
+    return sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
+
+
+def is_ready(pod: Object) -> bool:
+    """Return whether a pod is ready and stays."""
+    if "deletionTimestamp" in pod["metadata"]:
+        return False
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+class Entrance:
+    """The platform's Gateway and the Envoys behind it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        gateway = cluster.get(*GATEWAY)
+        assert gateway is not None, "Gateway serinus-system/serinus is missing: run make up"
+        self._proxy = gateway["spec"]["infrastructure"]["parametersRef"]["name"]
+        self._selector = f"gateway.envoyproxy.io/owning-gateway-name={GATEWAY[2]}"
+
+    def pods(self) -> list[Object]:
+        """Return every Envoy pod, those that are going as well."""
+        return self._cluster.find("v1", "Pod", PROXIES, self._selector)
+
+    def settled(self, count: int, without: frozenset[str] = frozenset()) -> list[Object]:
+        """Wait until `count` Envoys are ready, none is going and none has a uid of `without`."""
+
+        def look() -> list[Object]:
+            found = self.pods()
+            old = [each for each in found if each["metadata"]["uid"] in without]
+            if old or len(found) != count or not all(map(is_ready, found)):
+                raise NotYet("; ".join(pod_state(each) for each in found))
+            return found
+
+        return until(f"{count} Envoys are ready", look, SETTLE_SECONDS)
+
+    @contextmanager
+    def of(self, count: int) -> Iterator[list[Object]]:
+        """Have `count` Envoys for a while, then as many as before."""
+        before = self._deployment().get("replicas")
+        self._change({"replicas": count})
+        try:
+            yield self.settled(count)
+        finally:
+            self._change({"replicas": before})
+            self.settled(before or 1)
+
+    def roll(self) -> None:
+        """Have every Envoy replaced by a new one and wait until the old ones are gone."""
+        before = self.pods()
+        self._change({"pod": {"annotations": {ROLLED: str(time.time_ns())}}})
+        self.settled(len(before), frozenset(each["metadata"]["uid"] for each in before))
+
+    def _deployment(self) -> Object:
+        proxy = self._cluster.get(*ENVOY_PROXY, self._proxy, GATEWAY[3])
+        assert proxy is not None, f"EnvoyProxy {self._proxy} is missing: run make up"
+        return dict(proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"])
+
+    def _change(self, deployment: Object) -> None:
+        change = {"spec": {"provider": {"kubernetes": {"envoyDeployment": deployment}}}}
+        self._cluster.patch(*ENVOY_PROXY, self._proxy, change, GATEWAY[3])
