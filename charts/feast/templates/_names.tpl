@@ -1,0 +1,44 @@
+{{- define "feast.redis" -}}
+{{ include "serinus.fullname" (dict "context" . "part" "redis") }}
+{{- end -}}
+
+{{/*
+What a container of the jobs image needs to run a verb against Feast. Takes (dict "context" $ "args" (list ...) "resources" map).
+*/}}
+{{- define "feast.jobContainer" -}}
+- name: verb
+  image: {{ include "serinus.ownImage" (dict "context" .context "name" "jobs") }}
+  imagePullPolicy: {{ .context.Values.global.image.pullPolicy }}
+  args: {{ toJson .args }}
+  env:
+    - { name: SERINUS_DATA, value: /data }
+    - { name: HOME, value: /tmp }
+  envFrom:
+    - secretRef: { name: serinus-feast-registry }
+    - secretRef: { name: serinus-online-store }
+  resources:
+    {{- toYaml .resources | nindent 4 }}
+  securityContext:
+    {{- include "serinus.containerSecurityContext" .context | nindent 4 }}
+  volumeMounts:
+    - { name: tmp, mountPath: /tmp }
+    - { name: data, mountPath: /data }
+{{- end -}}
+
+{{/*
+Redis' users. Takes a dict of passwords by user; the file holds their SHA-256 only. `default` is the writer, for clients
+that know no user names; nobody may administer, list or flush. `metrics` is the exporter, `probe` the kubelet.
+*/}}
+{{- define "feast.acl" -}}
+user default on #{{ sha256sum .writer }} ~* &* +@all -@admin -@dangerous +info
+user reader on #{{ sha256sum .reader }} ~* resetchannels -@all +@read +@connection -@dangerous
+user metrics on #{{ sha256sum .metrics }} resetchannels -@all +ping +info +client|setname +config|get +slowlog|len +latency|latest
+user probe on nopass resetchannels -@all +ping
+{{- end -}}
+
+{{/*
+The argument of serinus.redis.*: a new set of users restarts Redis, a new password by itself does not.
+*/}}
+{{- define "feast.rules" -}}
+{{ include "feast.acl" (dict "writer" "" "reader" "" "metrics" "") }}
+{{- end -}}
