@@ -158,7 +158,11 @@ def _alone(lock: Path) -> Iterator[None]:
 def command(
     model: Annotated[str, typer.Option(help="the model's name, as the server logs it")],
     source: Annotated[
-        str, typer.Option(help="folder of segments, or redis://host:port/db?stream=name; {model} is filled")
+        str,
+        typer.Option(
+            envvar="SERINUS_LOG_SOURCE",
+            help="folder of segments, or redis://host:port/db?stream=name; {model} is filled",
+        ),
     ],
 ) -> None:
     """Run the verb from the command line."""

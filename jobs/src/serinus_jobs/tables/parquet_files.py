@@ -12,7 +12,7 @@ from serinus_jobs.errors import JobError
 from serinus_jobs.tables.source import CHUNK_ROWS, Chunk, check_columns, temporary_beside
 
 # pandas' own integers and booleans have no null, and would turn into floats and objects where one stands.
-_NULLABLE = {
+NULLABLE = {
     pa.int8(): pd.Int8Dtype(),
     pa.int16(): pd.Int16Dtype(),
     pa.int32(): pd.Int32Dtype(),
@@ -47,7 +47,7 @@ class ParquetSource:
         for path in self._files:
             try:
                 for batch in _open(path).iter_batches(batch_size=rows):
-                    frame = batch.to_pandas(types_mapper=_NULLABLE.get)
+                    frame = batch.to_pandas(types_mapper=NULLABLE.get)
                     frame.index = pd.RangeIndex(len(frame))
                     yield Chunk(first, frame, {})
                     first += len(frame)
