@@ -39,7 +39,9 @@ def registry(news: Callable[[Key], None]) -> kopf.OperatorRegistry:
     return handlers
 
 
-async def watch(news: Callable[[Key], None], namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+async def watch(
+    news: Callable[[Key], None], identity: str, namespaces: tuple[str, ...], stop: asyncio.Event
+) -> None:
     """Watch until `stop` is set or the process is asked to end. Everything there is counts as news first."""
     settings = kopf.OperatorSettings()
     # Neither definitions nor namespaces need be watched, and our account may not.
@@ -50,7 +52,10 @@ async def watch(news: Callable[[Key], None], namespaces: tuple[str, ...], stop: 
     settings.watching.label_selectors[SERVICES[0], SERVICES[2]] = ROUTE_LABEL
     settings.watching.label_selectors[ROUTES[0], ROUTES[2]] = f"{ROUTE_LABEL}={ROUTE_LABEL_VALUE}"
     settings.watching.label_selectors[SLICES[0], SLICES[2]] = SERVICE_LABEL
+    # Of a type that Kopf keeps to itself. Its own choice asks for the user's name, and ours has none.
+    own: Any = identity
     await kopf.operator(
+        identity=own,
         registry=registry(news),
         settings=settings,
         # One leads already, by a lease; Kopf's peering would pause two of the same priority for ever.

@@ -71,7 +71,7 @@ async def _run(settings: Settings) -> None:
                 asyncio.create_task(reports.run(reconciler.show)),
             ]
             try:
-                await handlers.watch(work.add, settings.namespaces, stop)
+                await handlers.watch(work.add, settings.identity, settings.namespaces, stop)
             finally:
                 for worker in workers:
                     worker.cancel()
