@@ -1,0 +1,145 @@
+"""The gateway of the release as stories use it: keys, policies of a team's namespace, both ways in."""
+
+import base64
+import shutil
+import ssl
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.support.cluster import Cluster, Namespace, NotYet, Object, condition, documents, until
+
+ROOT = Path(__file__).resolve().parents[2]
+# The release of `make up`, and where kind's ports lead.
+RELEASE, RELEASE_NAMESPACE = "serinus", "serinus-system"
+CLEAR, ENCRYPTED = "http://127.0.0.1:8080", "https://127.0.0.1:8443"
+KEY = "x-api-key"
+CLIENT = "x-serinus-client"
+KEYS, ADMIN_KEYS = "serinus-api-keys", "serinus-admin-keys"
+ROUTED = {"serinus.dev/route": "true"}
+POLICIES = ("SecurityPolicy", "BackendTrafficPolicy")
+GRANT = ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant")
+# From the API server through Envoy Gateway to Envoy.
+IN_FORCE_SECONDS = 30
+
+
+def held(cluster: Cluster, namespace: str, name: str) -> dict[str, bytes]:
+    """Return what a Secret holds; raises NotYet where there is none."""
+    found = cluster.get("v1", "Secret", name, namespace)
+    if found is None:
+        raise NotYet(f"no Secret {namespace}/{name}")
+    return {key: base64.b64decode(text) for key, text in found.get("data", {}).items()}
+
+
+def key_of(cluster: Cluster, namespace: str, client: str = "default") -> str:
+    """Return the key of one client of a namespace."""
+    return held(cluster, namespace, KEYS)[client].decode()
+
+
+def admin_key(cluster: Cluster) -> str:
+    """Return the key that opens every model."""
+    return held(cluster, RELEASE_NAMESPACE, ADMIN_KEYS)["admin"].decode()
+
+
+def authority(cluster: Cluster) -> str:
+    """Return the certificate of the CA that signed the gateway's, as PEM."""
+    return held(cluster, RELEASE_NAMESPACE, f"{RELEASE}-gateway-tls")["ca.crt"].decode()
+
+
+def ask(
+    host: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] = {},
+    trusting: str | None = None,
+    seconds: float = 5,
+    **more: Any,
+) -> httpx.Response:
+    """Return the gateway's answer for `host`: in clear text, or by TLS `trusting` one CA (PEM) alone."""
+    base, verify, extensions = CLEAR, ssl.create_default_context(), {}
+    if trusting is not None:
+        base, verify = ENCRYPTED, ssl.create_default_context(cadata=trusting)
+        extensions = {"sni_hostname": host}
+    with httpx.Client(base_url=base, verify=verify, timeout=seconds, trust_env=False) as client:
+        return client.post(path, headers={"host": host, **headers}, extensions=extensions, **more)
+
+
+def chart(release: str, values: Mapping[str, Any]) -> list[Object]:
+    """Return the objects that the chart renders in the namespace of the platform's release."""
+    helm = shutil.which("helm") or str(ROOT / ".serinus/tools/helm")
+    command = [helm, "template", release, str(ROOT / "charts/serving"), "--namespace", RELEASE_NAMESPACE]
+    done = subprocess.run(
+        [*command, "--values", "-"],
+        input=yaml.safe_dump(dict(values)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return documents(done.stdout)
+
+
+class Team:
+    """A namespace of a model team under the chart's policies, on the Gateway that stands."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self.cluster = namespace.cluster
+
+    def govern(self, **values: Any) -> None:
+        """Write the policies that the chart renders for this namespace; `values` are the chart's."""
+        given = {
+            "global": {"models": {"namespaces": [self.namespace.name]}},
+            "gateway": {
+                "create": False,
+                "existing": {"name": RELEASE, "namespace": RELEASE_NAMESPACE},
+            },
+            "runtime": {"create": False},
+            "logRedis": {"enabled": False},
+            **values,
+        }
+        given["auth"] = {"apiKeys": {"existingAdminSecret": ADMIN_KEYS}, **values.get("auth", {})}
+        for each in chart(self.namespace.name, given):
+            self.cluster.apply(each)
+
+    def dismiss(self) -> None:
+        """Take back what lies outside of the namespace."""
+        self.cluster.delete(*GRANT, f"{self.namespace.name}-admin-keys", RELEASE_NAMESPACE)
+
+    def route(self, name: str, service: str, port: int = 80, labels: Mapping[str, str] = ROUTED) -> str:
+        """Lead a host of its own to a Service and return the host."""
+        host = f"{name}-{self.namespace.name}.example.com"
+        self.namespace.apply(
+            {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "HTTPRoute",
+                "metadata": {"name": name, "labels": dict(labels)},
+                "spec": {
+                    "parentRefs": [{"name": RELEASE, "namespace": RELEASE_NAMESPACE}],
+                    "hostnames": [host],
+                    "rules": [{"backendRefs": [{"name": service, "port": port}]}],
+                },
+            }
+        )
+        # A policy has a status once it has a route.
+        if labels:
+            for kind in POLICIES:
+                self._accepted(kind)
+        return host
+
+    def _accepted(self, kind: str) -> None:
+        def look() -> None:
+            for each in self.namespace.find("gateway.envoyproxy.io/v1alpha1", kind):
+                ancestors = each.get("status", {}).get("ancestors", [])
+                if not ancestors:
+                    raise NotYet(f"{kind} has no status")
+                for ancestor in ancestors:
+                    told = condition({"status": ancestor}, "Accepted")
+                    if told["status"] != "True":
+                        raise NotYet(told)
+
+        until(f"{kind} of {self.namespace.name} is accepted", look, IN_FORCE_SECONDS)
