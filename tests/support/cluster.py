@@ -120,11 +120,12 @@ class Cluster:
             raise AssertionError(f"{command[:2]} in {pod} did not end within {seconds:g} s")
         return Ran(process.returncode, process.read_all().strip())
 
-    def ask(self, host: str, path: str, body: object, seconds: float = 5) -> httpx.Response:
+    def ask(
+        self, host: str, path: str, body: object, seconds: float = 5, headers: Mapping[str, str] = {}
+    ) -> httpx.Response:
         """Return the gateway's answer to a request for `host`."""
-        return httpx.post(
-            f"{GATEWAY}{path}", json=body, headers={"host": host}, timeout=seconds, trust_env=False
-        )
+        named = {"host": host, **headers}
+        return httpx.post(f"{GATEWAY}{path}", json=body, headers=named, timeout=seconds, trust_env=False)
 
 
 class Namespace:
