@@ -52,6 +52,10 @@ def in_flight(outcomes: Sequence[Outcome], at: float) -> int:
     return sum(each.at <= at < each.at + each.latency_ms / 1000 for each in outcomes)
 
 
+class Overloaded(AssertionError):
+    """The client could not keep its rate: too many requests stayed open."""
+
+
 class Users:
     """One running client."""
 
@@ -67,7 +71,8 @@ class Users:
         wanted = len(self.outcomes()) + more
 
         def look() -> list[Outcome]:
-            assert self._process.poll() is None, "the load's process ended by itself"
+            if self._process.poll() is not None:
+                raise Overloaded("the load's process ended by itself")
             found = self.outcomes()
             if len(found) < wanted:
                 raise NotYet(f"{len(found)} of {wanted}")
@@ -76,9 +81,9 @@ class Users:
         return until(f"{more} more requests have an outcome", look, seconds)
 
     def finish(self, seconds: float) -> list[Outcome]:
-        """Wait until the client's own time is over and return all outcomes."""
-        code = self._process.wait(seconds)
-        assert code == 0, f"the load's process ended with {code}"
+        """Wait until the client's own time is over and return all outcomes; raises Overloaded."""
+        if code := self._process.wait(seconds):
+            raise Overloaded(f"the load's process ended with {code}")
         return self.outcomes()
 
     def stop(self) -> list[Outcome]:
