@@ -1,8 +1,10 @@
 """The kind cluster of `make up` as the stories see it: objects, pods, waits, what to show after a failure."""
 
+import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import httpx
@@ -13,6 +15,7 @@ from kubernetes.dynamic.exceptions import NotFoundError
 
 CONTEXT = "kind-serinus"
 GATEWAY = "http://127.0.0.1:8080"
+SYSTEM, ADMIN_KEYS, KEY = "serinus-system", "serinus-admin-keys", "x-api-key"
 MARK = "serinus.dev/e2e"
 MANAGER = "serinus-e2e"
 Object = dict[str, Any]
@@ -59,6 +62,12 @@ class Cluster:
         api = config.new_client_from_config(context=CONTEXT)
         client.VersionApi(api).get_code(_request_timeout=5)
         return cls(api)
+
+    @cached_property
+    def admin(self) -> dict[str, str]:
+        """The header that opens every model: the administrator's key."""
+        secret = self.core.read_namespaced_secret(ADMIN_KEYS, SYSTEM)
+        return {KEY: base64.b64decode(secret.data["admin"]).decode()}
 
     def _resource(self, document: Mapping[str, Any]) -> Any:
         return self._dynamic.resources.get(api_version=document["apiVersion"], kind=document["kind"])
@@ -124,7 +133,7 @@ class Cluster:
         self, host: str, path: str, body: object, seconds: float = 5, headers: Mapping[str, str] = {}
     ) -> httpx.Response:
         """Return the gateway's answer to a request for `host`."""
-        named = {"host": host, **headers}
+        named = {"host": host, **self.admin, **headers}
         return httpx.post(f"{GATEWAY}{path}", json=body, headers=named, timeout=seconds, trust_env=False)
 
 

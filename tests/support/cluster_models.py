@@ -23,7 +23,7 @@ ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 
 
 class Model:
-    """Iris in a namespace. `service` and `route` are what a story applies, and may change before."""
+    """Iris in a namespace. `service` is what a story applies, and may change before."""
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
@@ -37,14 +37,17 @@ class Model:
         assert held, f"no ConfigMap iris-artifact-* in {MODELS}: run make up"
         files = {name: base64.b64decode(text) for name, text in held[-1]["binaryData"].items()}
         self._values = values(files, server_image(cluster), namespace.name)
-        self.service, self.route = self._objects(SERVICE)
+        (self.service,) = self.objects(SERVICE)
+        # As KServe will name it in status.url.
+        self.host = f"iris-{namespace.name}.example.com"
 
-    def _objects(self, path: str) -> list[Object]:
+    def objects(self, path: str) -> list[Object]:
+        """Return the objects of a manifest, filled for this namespace."""
         return documents(render((ROOT / path).read_text(), self._values, path))
 
     def write_artifact(self) -> "Model":
         """Put the artifact into a volume of this namespace."""
-        for each in self._objects(ARTIFACT):
+        for each in self.objects(ARTIFACT):
             self.namespace.apply(each)
         name = self._values["IRIS_JOB"]
 
@@ -56,14 +59,8 @@ class Model:
         return self
 
     def apply(self) -> None:
-        """Apply service and route as they are now."""
+        """Apply the service as it is now. Its route is the operator's."""
         self.namespace.apply(self.service)
-        self.namespace.apply(self.route)
-
-    @property
-    def host(self) -> str:
-        """The name in the route."""
-        return str(self.route["spec"]["hostnames"][0])
 
     def status(self) -> Object:
         """Return the InferenceService's status."""

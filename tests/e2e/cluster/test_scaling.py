@@ -24,13 +24,13 @@ DOWN_SECONDS = 150
 
 
 @contextmanager
-def load(host: str, seconds: float) -> Iterator[Counter[str]]:
+def load(headers: dict[str, str], seconds: float) -> Iterator[Counter[str]]:
     """Keep the gateway busy at a bounded rate, for `seconds` at most; the answers are counted."""
     seen: Counter[str] = Counter()
     stop, end = threading.Event(), time.monotonic() + seconds
 
     def work() -> None:
-        with httpx.Client(base_url=GATEWAY, headers={"host": host}, timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=GATEWAY, headers=headers, timeout=10, trust_env=False) as client:
             while not stop.wait(WORKERS / REQUESTS_PER_SECOND) and time.monotonic() < end:
                 try:
                     seen[str(client.post(PREDICT, json=REQUEST).status_code)] += 1
@@ -80,7 +80,7 @@ def test_a_busy_pod_is_scaled_up_and_down_again(namespace: Namespace, figure: Ca
     until("the HPA sees one idle pod", calm, UP_SECONDS, pause=1)
     # When clients keep it busy
     begun = time.monotonic()
-    with load(model.host, UP_SECONDS) as seen:
+    with load({"host": model.host, **namespace.cluster.admin}, UP_SECONDS) as seen:
         # Then it gets a second pod
         until("the busy model has two ready pods", lambda: at(2), UP_SECONDS, pause=1)
         figure("seconds from load to a second ready pod", f"{time.monotonic() - begun:.0f}")
