@@ -23,6 +23,11 @@ _MLFLOW = re.compile(
 _REQUEST_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _CHUNK = 1 << 20
+_CURES = {
+    401: "; check MLFLOW_TRACKING_TOKEN or USERNAME and PASSWORD",
+    # MLflow's login refuses a name that it does not know like one that is not the user's.
+    403: "; check MLFLOW_TRACKING_TOKEN or USERNAME and PASSWORD, and that the model is registered",
+}
 
 
 class FetchError(Exception):
@@ -209,8 +214,7 @@ class _Server:
             said = str(response.json()["message"])
         except (ValueError, KeyError, TypeError):
             said = response.reason_phrase
-        cure = "; check MLFLOW_TRACKING_TOKEN or USERNAME and PASSWORD" if status in (401, 403) else ""
-        raise FetchError(f"{self._shown}: {what}: HTTP {status}: {said[:300]}{cure}", 2)
+        raise FetchError(f"{self._shown}: {what}: HTTP {status}: {said[:300]}{_CURES.get(status, '')}", 2)
 
     def _retried(self, once: Callable[[], T]) -> T:
         pause = _FIRST_PAUSE
