@@ -33,7 +33,8 @@ fi
 put() { # database, role, password
     # All that is there goes, also what the backup does not know. Read to its end first: half a dump must not be taken in.
     pg_restore --no-owner --no-privileges --file="/tmp/$1.sql" "$1.dump"
-    PGPASSWORD="$3" psql --dbname="$1" --username="$2" --no-psqlrc --quiet --single-transaction --set=ON_ERROR_STOP=1 \
+    PGPASSWORD="$3" PGOPTIONS="--client-min-messages=warning" \
+        psql --dbname="$1" --username="$2" --no-psqlrc --quiet --single-transaction --set=ON_ERROR_STOP=1 \
         --output=/dev/null --command='drop schema public cascade; create schema public' --file="/tmp/$1.sql"
     rm "/tmp/$1.sql"
     echo "$1: restored"

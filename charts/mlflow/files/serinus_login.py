@@ -1,7 +1,9 @@
 """MLflow's basic login, with one rule more: `reader` changes nothing.
 
-MLflow's own permissions let every user make new experiments and models; for the servers' user that is too much.
+MLflow's own permissions let every user make new experiments and models: too much for servers.
 """
+
+import re
 
 from flask import Response, make_response, request
 from mlflow.server.auth import authenticate_request_basic_auth
@@ -9,11 +11,13 @@ from werkzeug.datastructures import Authorization
 
 READ_ONLY_USER = "reader"
 READING_METHODS = {"GET", "HEAD", "OPTIONS"}
+# MLflow searches by POST too, and its pages ask by GraphQL, which has no writes.
+READING_POSTS = re.compile(r"/(api|ajax-api)/[0-9.]+/mlflow/[a-z-]+/search/?|/graphql")
 
 
 def reads(method: str, path: str) -> bool:
-    """Whether a request only reads: MLflow searches by POST too, and its pages ask by GraphQL, which has no writes."""
-    return method in READING_METHODS or path.rstrip("/").rsplit("/", 1)[-1] in {"search", "graphql"}
+    """Whether a request only reads."""
+    return method in READING_METHODS or (method == "POST" and READING_POSTS.fullmatch(path) is not None)
 
 
 def authenticate() -> Authorization | Response:

@@ -1,0 +1,32 @@
+"""Helm: the user's own where it is new enough, else the one that `make up` builds."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+from tests.support import charts
+
+from serinus_airgap import tools, versions
+from serinus_airgap.progress import Reporter
+
+PINS = versions.load()
+SITUATIONS = sorted(path.stem for path in (Path(__file__).parent / "values").glob("*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    return tools.ensure(PINS, reporter=Reporter(Console(quiet=True)))["helm"]
+
+
+@pytest.fixture(scope="session", params=["defaults", *SITUATIONS])
+def rendered(request: pytest.FixtureRequest, helm: Path) -> str:
+    """The umbrella as text, in each situation of tests/charts/values."""
+    values = Path(__file__).parent / "values" / f"{request.param}.yaml"
+    given = yaml.safe_load(values.read_text()) if values.exists() else {}
+    return charts.template(helm, "platform", given)
+
+
+@pytest.fixture(scope="session")
+def documents(rendered: str) -> list[charts.Object]:
+    return charts.objects(rendered)
