@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -53,6 +54,24 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL of this session's own, as SQLAlchemy names it with psycopg: an empty database.
+
+    Where none is installed CI fails and a developer's run skips.
+    """
+    from tests.support import postgres_process
+
+    folder = postgres_process.binaries()
+    if folder is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is missing: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with postgres_process.running(folder) as port:
+        user = f"serinus:{quote(postgres_process.PASSWORD, safe='')}"
+        yield f"postgresql+psycopg://{user}@127.0.0.1:{port}/postgres"
 
 
 @pytest.fixture(scope="session")

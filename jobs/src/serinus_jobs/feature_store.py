@@ -15,6 +15,7 @@ from feast.repo_operations import extract_objects_for_apply_delete
 from feast.utils import _convert_arrow_to_proto, _get_column_names
 
 from serinus_contracts.plan import OnlinePlan
+from serinus_jobs import feature_registry
 from serinus_jobs.errors import JobError
 from serinus_jobs.offline import repository
 from serinus_jobs.offline.planning import online_plan
@@ -72,15 +73,17 @@ class FeatureStore:
         A view whose features changed counts as never loaded: else keys without an event in the next
         look-back would lack the new feature online.
         """
-        declared = repository.contents(self._settings.feature_repo, self._config.project, self._variables)
-        registry = self._store.registry
-        changed, removed, _, _ = _differences(self._config.project, registry, declared)
-        before = {view.name: set(view.features) for view in registry.list_feature_views(self._config.project)}
-        for view in declared.feature_views:
-            if before.get(view.name, set(view.features)) != set(view.features):
-                # Feast carries the old intervals over to a view that comes without any.
-                view.materialization_intervals = [(_EPOCH, _EPOCH)]
-        self._store.apply(changed, objects_to_delete=removed, partial=False)
+        project = self._config.project
+        declared = repository.contents(self._settings.feature_repo, project, self._variables)
+        with feature_registry.applying(self._variables["SERINUS_FEAST_REGISTRY"]):
+            registry = self._store.registry
+            changed, removed, _, _ = _differences(project, registry, declared)
+            before = {view.name: set(view.features) for view in registry.list_feature_views(project)}
+            for view in declared.feature_views:
+                if before.get(view.name, set(view.features)) != set(view.features):
+                    # Feast carries the old intervals over to a view that comes without any.
+                    view.materialization_intervals = [(_EPOCH, _EPOCH)]
+            self._store.apply(changed, objects_to_delete=removed, partial=False)
 
     def training_frame(self, service: str, labels: pd.DataFrame) -> pd.DataFrame:
         """Return `labels`, in order and with all columns, with the service's features as of each row's
@@ -184,7 +187,8 @@ class FeatureStore:
 
     def _service(self, name: str) -> feast.FeatureService:
         try:
-            return self._store.get_feature_service(name)
+            with feature_registry.reachable(self._variables["SERINUS_FEAST_REGISTRY"]):
+                return self._store.get_feature_service(name)
         except FeastObjectNotFoundException:
             known = ", ".join(each.name for each in self._store.list_feature_services()) or "none"
             raise JobError(

@@ -29,6 +29,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 
 from serinus_contracts.artifact import ARTIFACT_PATH, GRAPH_INPUT
+from serinus_jobs.addresses import public
 from serinus_jobs.errors import JobError
 from serinus_jobs.settings import Settings
 
@@ -195,9 +196,14 @@ class Registry:
             try:
                 return _version(self._client.get_model_version_by_alias(model, alias))
             except MlflowException as error:
-                if error.error_code in _MISSING:
+                denied = error.error_code == "PERMISSION_DENIED"
+                # A server with a login denies what is not there.
+                if error.error_code in _MISSING or (denied and not self._knows(model)):
                     return None
                 raise
+
+    def _knows(self, model: str) -> bool:
+        return bool(self._client.search_registered_models(f"name='{model}'", max_results=1))
 
     def set_alias(self, model: str, alias: str, version: str) -> None:
         """Point `alias` to `version`; it leaves the version that had it."""
@@ -236,9 +242,9 @@ class Registry:
             missing = isinstance(error, RestException) or error.error_code in _MISSING
             code = 2 if missing and error.error_code != "INTERNAL_ERROR" else 1
             text = str(error.message).strip().splitlines()[0]
-            raise JobError(f"MLflow at {_public(self.uri)}: cannot {what}: {text}", code) from error
+            raise JobError(f"MLflow at {public(self.uri)}: cannot {what}: {text}", code) from error
         except OSError as error:
-            raise JobError(f"MLflow at {_public(self.uri)}: cannot {what}: {error}", 1) from error
+            raise JobError(f"MLflow at {public(self.uri)}: cannot {what}: {error}", 1) from error
 
 
 def write_flavour(graph: Any, folder: Path, width: int) -> None:
@@ -290,9 +296,3 @@ def _version(found: Any) -> Version:
         dict(found.tags),
         tuple(sorted(found.aliases)),
     )
-
-
-def _public(uri: str) -> str:
-    """Return `uri` without a password."""
-    parts = urlsplit(uri)
-    return uri if "@" not in parts.netloc else uri.replace(parts.netloc, parts.netloc.rpartition("@")[2])

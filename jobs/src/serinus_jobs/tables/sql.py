@@ -62,18 +62,18 @@ class SqlSource:
 
     @contextmanager
     def _rows(self, rows: int) -> Iterator[sa.CursorResult[Any]]:
-        with engine(self._url) as database, database.connect() as connection:
-            try:
+        try:
+            with engine(self._url) as database, database.connect() as connection:
                 if _QUERY.match(self._what):
                     statement: Any = sa.text(self._what)
                 else:
                     table = sa.Table(self._what, sa.MetaData(), autoload_with=connection)
                     statement = sa.select(table).order_by(*table.primary_key.columns)
                 yield connection.execution_options(yield_per=rows).execute(statement)
-            except sa.exc.NoSuchTableError:
-                raise JobError(f"{self.name}: there is no table {self._what!r}") from None
-            except sa.exc.SQLAlchemyError as error:
-                raise JobError(f"{self.name}: {_line(error)}") from None
+        except sa.exc.NoSuchTableError:
+            raise JobError(f"{self.name}: there is no table {self._what!r}") from None
+        except sa.exc.SQLAlchemyError as error:
+            raise JobError(f"{self.name}: {_line(error)}") from None
 
 
 class SqlSink:
