@@ -19,9 +19,9 @@ from serinus_operator.work import Key, Work
 _log = logging.getLogger("serinus_operator")
 # The worker shows life every 5 s; one look asks the API server at most six times, 10 s each.
 _SILENT_SECONDS = 90.0
-# KServe writes the same status while a service changes, and complains of who writes meanwhile. The route
-# does not wait for that.
-_REPORT_SECONDS = 2.0
+# KServe writes the same status while a service changes, and complains of who writes meanwhile. So a condition
+# waits until a service has been quiet for so long. Its route does not.
+_QUIET_SECONDS = 2.0
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ async def _run(settings: Settings) -> None:
             reports = Work()
 
             def report(key: Key) -> None:
-                loop.call_soon_threadsafe(reports.add, key, _REPORT_SECONDS)
+                loop.call_soon_threadsafe(reports.defer, key, _QUIET_SECONDS)
 
             reconciler = Reconciler(cluster, settings.gateway, gauges, report)
             workers = [

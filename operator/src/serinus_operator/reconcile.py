@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Keeps routes as their services ask for them. `report` is called with a service whose condition is out
-    of date, to be passed to `show` a little later."""
+    """Keeps routes as their services ask for them. `report` is called, at each look, with a service whose
+    condition is out of date: it is to be passed to `show` once the service is quiet."""
 
     def __init__(
         self, cluster: Cluster, gateway: Gateway, gauges: Gauges, report: Callable[[Key], None]

@@ -24,11 +24,14 @@ class Work:
         self._changed = asyncio.Event()
         self.beat = time.monotonic()
 
-    def add(self, key: Key, after: float = 0.0) -> None:
-        """Let a key be looked at, `after` seconds from now. It never puts off one that waits already; news
-        end the pause of one that failed."""
-        due = time.monotonic() + after
-        self._due[key] = min(due, self._due.get(key, due))
+    def add(self, key: Key) -> None:
+        """Let a key be looked at next. News end the pause of one that failed."""
+        self._due[key] = time.monotonic()
+        self._changed.set()
+
+    def defer(self, key: Key, seconds: float) -> None:
+        """Let a key be looked at once nobody has deferred it for so many seconds."""
+        self._due[key] = time.monotonic() + seconds
         self._changed.set()
 
     async def run(self, look: Callable[[Key], None]) -> None:

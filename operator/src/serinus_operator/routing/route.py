@@ -1,8 +1,8 @@
 """The HTTPRoute: what of it is ours, how it is written, and what positions it holds.
 
 Ours are the rules `serinus-split` (always the first: Envoy's counters are named after positions) and
-`serinus-revision-<name>`, and in them matches and backends. All other rules, and filters, timeouts and
-the like on our rules, are somebody else's and are kept as they are.
+`serinus-revision-<name>`, and in them matches and backends; and the parent. All other rules, filters,
+timeouts and the like on our rules, and further host names are somebody else's and are kept as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,8 +77,9 @@ def build(
             ],
         },
         "spec": {
-            "parentRefs": _ours_first(parent, spec.get("parentRefs", [])),
-            "hostnames": _ours_first(intent.host, spec.get("hostnames", [])),
+            # The platform's alone: its policies guard this entrance and no other.
+            "parentRefs": [parent],
+            "hostnames": [intent.host, *(each for each in spec.get("hostnames", []) if each != intent.host)],
             "rules": [*rules, *(rule for rule in _rules(spec) if not _is_ours(rule))],
         },
     }
@@ -132,10 +133,6 @@ def _rules(spec: Mapping[str, Any]) -> list[Rule]:
 def _is_ours(rule: Rule) -> bool:
     name = str(rule.get("name", ""))
     return name == _SPLIT or name.startswith(_CHOSEN)
-
-
-def _ours_first(ours: Any, there: Sequence[Any]) -> list[Any]:
-    return [ours, *(each for each in there if each != ours)]
 
 
 def _match(revision: str | None = None) -> dict[str, Any]:
