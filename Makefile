@@ -5,16 +5,19 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := contracts jobs model-server operator local airgap airgap/agents cluster
+# Optional: without a C compiler it installs empty, and the server says at its start what runs the graph.
+NATIVE := model-server/native
 include versions.env
 
 help: ## show this index
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-$(VENV)/.ready: requirements.lock versions.env pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS))
+$(VENV)/.ready: requirements.lock versions.env pyproject.toml $(addsuffix /pyproject.toml,$(ROOMS)) $(NATIVE)/pyproject.toml $(NATIVE)/serinus_forest.c
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv==$(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(ROOMS))
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(ROOMS)) \
+	  --refresh-package serinus-forest --reinstall-package serinus-forest ./$(NATIVE)
 	@touch $@
 
 setup: $(VENV)/.ready ## create .venv from the hash-pinned lock (Python 3.11)
@@ -66,6 +69,6 @@ bench: setup ## request path and joins against peers, side by side in one run; p
 	$(BIN)/python -m bench
 
 clean: ## remove what running left behind (.serinus), keep .venv
-	rm -rf .serinus build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf .serinus build $(NATIVE)/build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
 .PHONY: help setup lock lint format test test-demo test-cluster e2e-full up down doctor demo simulate bench clean

@@ -54,7 +54,7 @@ class Model:
         name: str,
         version: str,
         *,
-        run: Callable[[Sequence[Sequence[float]]], list[list[float]]],
+        run: Callable[[list[list[float]]], list[list[float]]],
         instances: Instances,
         metrics: ModelMetrics,
         offer: Callable[[Any], bool],

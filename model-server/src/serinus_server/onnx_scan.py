@@ -37,7 +37,7 @@ def _walk(data: memoryview, message: str, depth: int) -> str | None:
         raise ValueError("nested too deeply")
     if message == "tensor":
         return _external(data)
-    for number, value in _fields(data):
+    for number, value in fields(data):
         inner = _PATHS[message].get(number)
         if inner is not None and isinstance(value, memoryview):
             found = _walk(value, inner, depth + 1)
@@ -48,14 +48,18 @@ def _walk(data: memoryview, message: str, depth: int) -> str | None:
 
 def _external(data: memoryview) -> str | None:
     name, outside = "", False
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == _NAME and isinstance(value, memoryview):
             name = bytes(value).decode(errors="replace")
         outside = outside or number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)
     return name if outside else None
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield (field number, value) of a message: an integer, the bytes within, or 0 for a fixed width.
+
+    Raises ValueError where the bytes are no message.
+    """
     position, end = 0, len(data)
     while position < end:
         tag, position = _varint(data, position)

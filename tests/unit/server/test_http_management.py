@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tests.support.artifacts import build_artifact
 from tests.support.bad_requests import V1, V2
@@ -141,8 +140,8 @@ def test_what_is_a_distribution(artifact: tuple[Path, ModelContract], row: list[
     assert _is_distribution(row) == good
     graph = Graph(*artifact)
     for count in (1, 20):
-        answer = np.array([[0.5, 0.5]] * (count - 1) + [row])
-        graph._run = lambda *_, answer=answer: [answer]
+        answer = [[0.5, 0.5]] * (count - 1) + [row]
+        graph._run = lambda _, answer=answer: answer
         matrix = [[0.0] * 5] * count
         if good:
             assert len(graph.run(matrix)) == count
