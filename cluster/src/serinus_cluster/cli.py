@@ -13,6 +13,7 @@ from serinus_airgap import versions
 from serinus_cluster import doctor as examination
 from serinus_cluster import situation as situations
 from serinus_cluster.acts.choose import act
+from serinus_cluster.acts.one_image import build_one
 from serinus_cluster.down import down as take_away
 from serinus_cluster.edges import docker
 from serinus_cluster.edges.alone import alone
@@ -111,6 +112,19 @@ def doctor(situation: Wanted = "auto") -> None:
             raise SystemExit(1)
 
     _guarded("doctor", tell)
+
+
+@application.command()
+def image(
+    name: Annotated[str, typer.Argument(help="model-server, mlflow, jobs or operator")],
+    tag: Annotated[str, typer.Option(help="the reference that it gets beside its own")],
+) -> None:
+    """Build one of our images from the sources as they are, and tag it; the Tiltfile calls this."""
+
+    def build() -> None:
+        print(build_one(Place(versions.load()), name, tag))
+
+    _guarded("image", build)
 
 
 def _decide(option: str) -> situations.Decision:

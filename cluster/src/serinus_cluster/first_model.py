@@ -12,8 +12,9 @@ from collections.abc import Mapping
 FOLDER = "manifests/cluster/first-model"
 # In this order: a server that starts before the Job has written finds no model and restarts.
 ARTIFACT = f"{FOLDER}/artifact.yaml"
-RUNTIME = f"{FOLDER}/runtime.yaml"
 SERVICE = f"{FOLDER}/service.yaml"
+# Its Jobs among those of the namespace.
+JOBS = "--selector=serinus.dev/first-model=artifact"
 # Under which name the manifests know a file of the artifact.
 FILES = {
     "model.onnx": "IRIS_GRAPH",

@@ -8,20 +8,25 @@ from serinus_cluster.sources import Sources, sources
 from serinus_cluster.steps import (
     ApplyDefinitions,
     ApplyManifests,
+    AskMetrics,
     AskModel,
     Await,
     BuildImages,
+    BuildOwnImages,
     Chart,
     ChartFolder,
     CreateCluster,
     FindDocker,
     FindTools,
     InstallChart,
-    PrepareModel,
+    OwnChart,
     PushImages,
+    ReadFeature,
+    SecretKey,
     StandIn,
     StartRegistry,
     Step,
+    TrainModel,
     Wait,
     WireRegistry,
 )
@@ -36,13 +41,16 @@ NETWORK = "kind"
 GATEWAY_URL = "http://127.0.0.1:8080"
 MANIFESTS = "manifests/cluster"
 VALUES = f"{MANIFESTS}/values"
+# The platform's release, its namespace and that of its first model.
+PLATFORM = "serinus"
+SYSTEM = "serinus-system"
 MODELS = "serinus-models"
 
 
 def plan(situation: Situation, pins: Mapping[str, str]) -> list[Step]:
     """Return every step. The two situations give the same list but for the fields of type `Source`."""
     origin = sources(situation, pins)
-    return [*_machine(origin), *_node(origin), *_platform(origin), *_model()]
+    return [*_machine(origin), *_node(origin), *_foundation(origin), *_platform(origin), *_model()]
 
 
 def _machine(origin: Sources) -> list[Step]:
@@ -53,7 +61,8 @@ def _machine(origin: Sources) -> list[Step]:
         Step("images", BuildImages(origin.images), 5400),
         Step("registry", StartRegistry(REGISTRY, REGISTRY_PORT, NETWORK, origin.registry), 120),
         Step("push", PushImages(f"localhost:{REGISTRY_PORT}", origin.images), 900),
-        Step("model image", PrepareModel(MODELS), 900),
+        Step("own images", BuildOwnImages(), 1800),
+        Step("model artifact", TrainModel(MODELS), 300),
     ]
 
 
@@ -75,7 +84,7 @@ def _node(origin: Sources) -> list[Step]:
     ]
 
 
-def _platform(origin: Sources) -> list[Step]:
+def _foundation(origin: Sources) -> list[Step]:
     # The charts of what takes half a minute to become ready come first, and are waited for at the end.
     return [
         Step("metrics chart", _chart("metrics-server", "kube-system", origin.metrics), 180),
@@ -100,19 +109,6 @@ def _platform(origin: Sources) -> list[Step]:
             _chart("envoy-gateway", "envoy-gateway-system", origin.gateway),
             300,
             (Wait("Envoy Gateway is available", _rolled_out("envoy-gateway-system", "envoy-gateway"), 180),),
-        ),
-        Step(
-            "gateway",
-            ApplyManifests((f"{MANIFESTS}/gateway.yaml",)),
-            60,
-            (
-                Wait("GatewayClass envoy is accepted", _condition("Accepted", "gatewayclass/envoy"), 60),
-                Wait(
-                    "the Gateway is programmed",
-                    _condition("Programmed", "gateway/kserve-ingress-gateway", *_in("kserve")),
-                    180,
-                ),
-            ),
         ),
         Step(
             "kserve",
@@ -144,17 +140,51 @@ def _platform(origin: Sources) -> list[Step]:
     ]
 
 
+def _platform(origin: Sources) -> list[Step]:
+    return [
+        Step(
+            "platform",
+            _chart(PLATFORM, SYSTEM, origin.platform),
+            # On a new cluster its hooks wait until the node has pulled what they run.
+            600,
+            (
+                Wait(
+                    "its Deployments are available",
+                    _condition("Available", "deployment", "--all", *_in(SYSTEM)),
+                    300,
+                ),
+                Wait(
+                    "its stores are ready",
+                    _until("jsonpath={.status.readyReplicas}=1", "statefulset", "--all", *_in(SYSTEM)),
+                    180,
+                ),
+                Wait(
+                    "the Gateway is programmed",
+                    _condition("Programmed", f"gateway/{PLATFORM}", *_in(SYSTEM)),
+                    180,
+                ),
+            ),
+        ),
+    ]
+
+
 def _model() -> list[Step]:
     return [
         Step(
             "model volume",
             ApplyManifests((first_model.ARTIFACT,)),
             60,
-            (Wait("the artifact is written", _condition("Complete", "job", "--all", *_in(MODELS)), 180),),
+            (
+                Wait(
+                    "the artifact is written",
+                    _condition("Complete", "job", first_model.JOBS, *_in(MODELS)),
+                    180,
+                ),
+            ),
         ),
         Step(
             "first model",
-            ApplyManifests((first_model.RUNTIME, first_model.SERVICE)),
+            ApplyManifests((first_model.SERVICE,)),
             60,
             (
                 Wait(
@@ -164,11 +194,38 @@ def _model() -> list[Step]:
                 ),
             ),
         ),
-        Step("request", AskModel("iris", MODELS, GATEWAY_URL, f"{first_model.FOLDER}/request.json"), 60),
+        Step(
+            "request",
+            AskModel(
+                "iris",
+                MODELS,
+                GATEWAY_URL,
+                f"{first_model.FOLDER}/request.json",
+                SecretKey(SYSTEM, "serinus-admin-keys", "admin"),
+            ),
+            60,
+        ),
+        Step(
+            "feature read",
+            ReadFeature(
+                MODELS,
+                "serving.kserve.io/inferenceservice=iris",
+                writer=SecretKey(MODELS, "serinus-online-store", "SERINUS_ONLINE_STORE"),
+                reader=SecretKey(MODELS, "serinus-online-store-reader", "SERINUS_ONLINE_STORE"),
+            ),
+            60,
+        ),
+        Step(
+            "scrape",
+            AskMetrics(
+                SYSTEM, "serinus-prometheus:9090", f'up{{job="model-servers",namespace="{MODELS}"}} == 1'
+            ),
+            120,
+        ),
     ]
 
 
-def _chart(release: str, namespace: str, source: Chart | ChartFolder | StandIn) -> InstallChart:
+def _chart(release: str, namespace: str, source: Chart | ChartFolder | OwnChart | StandIn) -> InstallChart:
     return InstallChart(release, namespace, f"{VALUES}/{release}.yaml", source)
 
 
@@ -177,8 +234,12 @@ def _in(namespace: str) -> tuple[str, str]:
 
 
 def _condition(condition: str, *what: str) -> tuple[str, ...]:
+    return _until(f"condition={condition}", *what)
+
+
+def _until(true: str, *what: str) -> tuple[str, ...]:
     # One attempt is short: the wait around it repeats it and holds the deadline.
-    return ("wait", f"--for=condition={condition}", *what, "--timeout=5s")
+    return ("wait", f"--for={true}", *what, "--timeout=5s")
 
 
 def _rolled_out(namespace: str, deployment: str) -> tuple[str, ...]:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from serinus_cluster.situation import Situation
-from serinus_cluster.steps import Chart, ChartFolder, Daemon, Image, Images, StandIn, Tools
+from serinus_cluster.steps import Chart, ChartFolder, Daemon, Image, Images, OwnChart, StandIn, Tools
+
+# The umbrella of our own charts.
+PLATFORM = "charts/platform"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Sources:
     metrics: Chart | ChartFolder
     kserve_definitions: Chart | ChartFolder
     kserve: Chart | ChartFolder
+    platform: OwnChart
 
 
 def sources(situation: Situation, pins: Mapping[str, str]) -> Sources:
@@ -45,6 +49,7 @@ def _online(pins: Mapping[str, str]) -> Sources:
         ),
         kserve_definitions=Chart("oci://ghcr.io/kserve/charts/kserve-crd", pins["KSERVE"]),
         kserve=Chart("oci://ghcr.io/kserve/charts/kserve-resources", pins["KSERVE"]),
+        platform=OwnChart(PLATFORM),
     )
 
 
@@ -62,4 +67,6 @@ def _airgap(pins: Mapping[str, str]) -> Sources:
         metrics=ChartFolder("metrics-server", pins["METRICS_SERVER"]),
         kserve_definitions=ChartFolder("kserve-crd", pins["KSERVE"]),
         kserve=ChartFolder("kserve-resources", pins["KSERVE"]),
+        # No package registry has Grafana.
+        platform=OwnChart(PLATFORM, ("monitoring.grafana.enabled=false",)),
     )

@@ -58,6 +58,14 @@ class ChartFolder(Source):
 
 
 @dataclass(frozen=True)
+class OwnChart(Source):
+    """A chart of this repository, and the values in which a situation differs from the values file."""
+
+    folder: str
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StandIn(Source):
     """Manifests in place of a chart whose controllers cannot be built: a module's definitions, then files."""
 
@@ -122,8 +130,13 @@ class WireRegistry:
 
 
 @dataclass(frozen=True)
-class PrepareModel:
-    """The model server's image and the first model's artifact, for the manifests that name them."""
+class BuildOwnImages:
+    """Our own images in the local registry, for the manifests and values that name them."""
+
+
+@dataclass(frozen=True)
+class TrainModel:
+    """The first model's artifact, for the manifests that hold it."""
 
     namespace: str
 
@@ -149,12 +162,21 @@ class InstallChart:
     release: str
     namespace: str
     values: str
-    source: Chart | ChartFolder | StandIn
+    source: Chart | ChartFolder | OwnChart | StandIn
 
 
 @dataclass(frozen=True)
 class Await:
     """Nothing is applied: what an earlier step began has to become ready."""
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A value in a Secret."""
+
+    namespace: str
+    name: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -165,6 +187,28 @@ class AskModel:
     namespace: str
     url: str
     body: str
+    key: SecretKey
+    """Who may ask."""
+
+
+@dataclass(frozen=True)
+class ReadFeature:
+    """A value that was written to the feature store, read by a model's pod as its server would."""
+
+    namespace: str
+    pods: str
+    """Selector of the pod that reads."""
+    writer: SecretKey
+    reader: SecretKey
+
+
+@dataclass(frozen=True)
+class AskMetrics:
+    """A query to Prometheus that has to find something."""
+
+    namespace: str
+    service: str
+    query: str
 
 
 Action = (
@@ -175,12 +219,15 @@ Action = (
     | PushImages
     | CreateCluster
     | WireRegistry
-    | PrepareModel
+    | BuildOwnImages
+    | TrainModel
     | ApplyManifests
     | ApplyDefinitions
     | InstallChart
     | Await
     | AskModel
+    | ReadFeature
+    | AskMetrics
 )
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from serinus_airgap import versions
 from serinus_airgap.charts import PLACES
-from serinus_cluster.plan import CLUSTER, NODE, plan
+from serinus_cluster.own_images import IMAGES
+from serinus_cluster.plan import CLUSTER, NODE, PLATFORM, VALUES, plan
 from serinus_cluster.render import UnknownPin, render
 from serinus_cluster.situation import Situation
 from serinus_cluster.steps import (
@@ -21,6 +22,7 @@ from serinus_cluster.steps import (
     CreateCluster,
     FindDocker,
     InstallChart,
+    OwnChart,
     Source,
     StandIn,
 )
@@ -28,6 +30,8 @@ from serinus_cluster.steps import (
 ROOT = Path(__file__).resolve().parents[3]
 PINS = versions.load()
 ONLINE, AIRGAP = plan(Situation.ONLINE, PINS), plan(Situation.AIRGAP, PINS)
+# What steps before have told: the names of our own images.
+FILLED = PINS | {image.key: f"registry/{image.name}:1" for image in IMAGES} | {"NODE_IMAGE": "node:1"}
 BOTH = pytest.mark.parametrize("steps", [ONLINE, AIRGAP], ids=["online", "airgap"])
 
 
@@ -60,6 +64,8 @@ def test_where_each_situation_takes_its_parts_from():
                 return "chart of a module"
             case StandIn():
                 return "stand-in"
+            case OwnChart():
+                return " ".join(["our own chart", *source.settings])
         return repr(source)
 
     online, airgap = sources(ONLINE), sources(AIRGAP)
@@ -80,6 +86,8 @@ def test_where_each_situation_takes_its_parts_from():
         "certificates": ("chart pulled", "stand-in"),
         "kserve definitions": ("chart pulled", "chart of a module"),
         "kserve chart": ("chart pulled", "chart of a module"),
+        # No package registry has Grafana.
+        "platform": ("our own chart", "our own chart monitoring.grafana.enabled=false"),
     }
 
 
@@ -132,7 +140,7 @@ def test_every_file_that_a_step_names_exists_and_renders_from_the_pins(steps: li
             assert (ROOT / path).is_file(), (step.name, path)
             # The first model's own names are filled by a step; its tests hold them.
             if path.endswith(".yaml") and "first-model" not in path:
-                text = render((ROOT / path).read_text(), PINS | {"NODE_IMAGE": "node:1"}, path)
+                text = render((ROOT / path).read_text(), FILLED, path)
                 assert list(yaml.safe_load_all(text)), path
 
 
@@ -144,7 +152,11 @@ def test_what_has_to_come_before_what():
         # The node that is built here pulls even its control plane from the registry.
         ("push", "cluster"),
         ("namespaces", "gateway controller"),
-        ("gateway definitions", "gateway"),
+        ("own images", "platform"),
+        ("gateway definitions", "platform"),
+        ("certificates", "platform"),
+        ("kserve", "platform"),
+        ("platform", "first model"),
         ("gateway definitions", "kserve chart"),
         ("certificates", "kserve chart"),
         ("kserve definitions", "kserve chart"),
@@ -152,7 +164,8 @@ def test_what_has_to_come_before_what():
         ("model volume", "first model"),
     ):
         assert order.index(before) < order.index(after), (before, after)
-    assert order[-1] == "request"
+    # Readiness by use.
+    assert order[-3:] == ["request", "feature read", "scrape"]
 
 
 def test_the_rendered_cluster_listens_on_loopback_and_maps_the_gateway():
@@ -161,12 +174,12 @@ def test_the_rendered_cluster_listens_on_loopback_and_maps_the_gateway():
     (node,) = config["nodes"]
     assert (config["name"], node["image"], f"{config['name']}-control-plane") == (CLUSTER, "node:1", NODE)
     assert config["networking"]["apiServerAddress"] == "127.0.0.1"
-    (mapping,) = node["extraPortMappings"]
-    assert (mapping["listenAddress"], mapping["hostPort"]) == ("127.0.0.1", 8080)
-    gateway = list(yaml.safe_load_all((ROOT / "manifests/cluster/gateway.yaml").read_text()))
-    proxy = next(each for each in gateway if each["kind"] == "EnvoyProxy")
-    (port,) = proxy["spec"]["provider"]["kubernetes"]["envoyService"]["patch"]["value"]["spec"]["ports"]
-    assert port["nodePort"] == mapping["containerPort"]
+    mapped = {each["containerPort"]: each["hostPort"] for each in node["extraPortMappings"]}
+    assert {each["listenAddress"] for each in node["extraPortMappings"]} == {"127.0.0.1"}
+    values = yaml.safe_load(render((ROOT / f"{VALUES}/{PLATFORM}.yaml").read_text(), FILLED, "values"))
+    gateway = values["serving"]["gateway"]
+    assert mapped == {gateway["http"]["nodePort"]: 8080, gateway["https"]["nodePort"]: 8443}
+    assert mapped[gateway["https"]["nodePort"]] == gateway["https"]["externalPort"]
     (mount,) = node["extraMounts"]
     assert (ROOT / mount["hostPath"]).is_dir()
     assert mount["containerPath"] in text.split("directory:")[1]

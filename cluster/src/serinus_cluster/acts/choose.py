@@ -2,28 +2,33 @@
 
 from typing import Protocol
 
-from serinus_cluster.acts.first_model import Prepared
+from serinus_cluster.acts.first_model import Trained
 from serinus_cluster.acts.machine import Docker, Images, Push, Registry, Tools
 from serinus_cluster.acts.model import Request
 from serinus_cluster.acts.node import Cluster, Wiring
+from serinus_cluster.acts.own_images import OwnImages
 from serinus_cluster.acts.platform import ChartRelease, Definitions, Manifests, Nothing, StandInRelease
+from serinus_cluster.acts.stores import Feature, Metrics
 from serinus_cluster.place import Place
 from serinus_cluster.steps import (
     Action,
     ApplyDefinitions,
     ApplyManifests,
+    AskMetrics,
     AskModel,
     Await,
     BuildImages,
+    BuildOwnImages,
     CreateCluster,
     FindDocker,
     FindTools,
     InstallChart,
     Outcome,
-    PrepareModel,
     PushImages,
+    ReadFeature,
     StandIn,
     StartRegistry,
+    TrainModel,
     WireRegistry,
 )
 
@@ -55,8 +60,10 @@ def act(action: Action, place: Place) -> Act:
             return Cluster(action, place)
         case WireRegistry():
             return Wiring(action, place)
-        case PrepareModel():
-            return Prepared(action, place)
+        case BuildOwnImages():
+            return OwnImages(action, place)
+        case TrainModel():
+            return Trained(action, place)
         case ApplyManifests():
             return Manifests(action, place)
         case ApplyDefinitions():
@@ -69,3 +76,7 @@ def act(action: Action, place: Place) -> Act:
             return Nothing()
         case AskModel():
             return Request(action, place)
+        case ReadFeature():
+            return Feature(action, place)
+        case AskMetrics():
+            return Metrics(action, place)

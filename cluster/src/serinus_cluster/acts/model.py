@@ -1,4 +1,4 @@
-"""The last step: a prediction through the gateway, asked as a client would."""
+"""A prediction through the gateway, asked as a client would."""
 
 import time
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from serinus_cluster.edges.secrets import secret
 from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.place import Place
 from serinus_cluster.steps import AskModel, Outcome
@@ -30,7 +31,11 @@ class Request:
         """
         host, deadline = self._host(), time.monotonic() + seconds
         url = f"{self.action.url}/v1/models/{self.action.service}:predict"
-        headers = {"Host": host, "Content-Type": "application/json"}
+        headers = {
+            "Host": host,
+            "Content-Type": "application/json",
+            "x-api-key": secret(self.place.kubectl, self.action.key),
+        }
         body = (self.place.root / self.action.body).read_bytes()
         while True:
             began = time.monotonic()

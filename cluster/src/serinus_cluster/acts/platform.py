@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from serinus_cluster.steps import (
     ChartFolder,
     InstallChart,
     Outcome,
+    OwnChart,
     StandIn,
 )
 
@@ -130,11 +132,17 @@ class ChartRelease:
         values = self.place.work / f"values-{name}.yaml"
         values.write_text(self.place.text(self.action.values))
         chart = chart_of(source, self.place)
-        self.place.helm.upgrade(name, namespace, chart, values, self._mark(), seconds=seconds)
-        return Outcome(source.version)
+        settings = source.settings if isinstance(source, OwnChart) else ()
+        self.place.helm.upgrade(
+            name, namespace, chart, values, self._mark(), settings=settings, seconds=seconds
+        )
+        return Outcome(source.folder if isinstance(source, OwnChart) else source.version)
 
     def _mark(self) -> str:
-        facts = f"{self.action.source}\n{self.place.text(self.action.values)}"
+        source = self.action.source
+        facts = f"{source}\n{self.place.text(self.action.values)}"
+        if isinstance(source, OwnChart):
+            facts += "\n" + content(self.place.root / source.folder)
         return f"serinus {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
@@ -174,6 +182,23 @@ class Nothing:
         return Outcome("in place", changed=False)
 
 
-def chart_of(source: Chart | ChartFolder, place: Place) -> Chart | Path:
-    """Return what helm is given: a reference, or the folder that a module delivered."""
-    return source if isinstance(source, Chart) else charts.folder(source.name, place.pins)
+def chart_of(source: Chart | ChartFolder | OwnChart, place: Place) -> Chart | Path:
+    """Return what helm is given: a reference, the folder that a module delivered, or our own."""
+    match source:
+        case Chart():
+            return source
+        case OwnChart():
+            return place.root / source.folder
+        case ChartFolder():
+            return charts.folder(source.name, place.pins)
+
+
+def content(folder: Path) -> str:
+    """Return a digest of what a chart's folder holds, the charts that it links to included."""
+    digest = hashlib.sha256()
+    for where, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()
+        for path in (Path(where) / name for name in sorted(files)):
+            digest.update(f"\0{path.relative_to(folder)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

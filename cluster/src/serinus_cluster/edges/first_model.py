@@ -54,5 +54,5 @@ def ensure(root: Path, work: Path, *, seconds: float) -> Path:
 
 
 def _project(root: Path) -> str:
-    files = sorted((root / PROJECT).glob("*.yaml"))
+    files = [root / PROJECT / name for name in ("model.yaml", "data.yaml")]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()

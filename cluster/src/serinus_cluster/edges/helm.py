@@ -36,10 +36,28 @@ class Helm:
         return run(self._words("get", "manifest", name, namespace=namespace), seconds=30)
 
     def upgrade(
-        self, name: str, namespace: str, chart: Chart | Path, values: Path, mark: str, *, seconds: float
+        self,
+        name: str,
+        namespace: str,
+        chart: Chart | Path,
+        values: Path,
+        mark: str,
+        *,
+        settings: tuple[str, ...] = (),
+        seconds: float,
     ) -> None:
         """Install or upgrade; `mark` becomes the release's description, by which it is known again."""
-        words = ("upgrade", "--install", name, *_chart(chart), "--values", str(values), "--reset-values")
+        more = (word for setting in settings for word in ("--set", setting))
+        words = (
+            "upgrade",
+            "--install",
+            name,
+            *_chart(chart),
+            "--values",
+            str(values),
+            *more,
+            "--reset-values",
+        )
         limits = ("--description", mark, "--timeout", f"{seconds:.0f}s", "--history-max", "3")
         # helm ends by itself and says why; the outer deadline is for a helm that does not.
         run(self._words(*words, *limits, namespace=namespace), seconds=seconds + 30)

@@ -1,0 +1,110 @@
+"""A feature read and a scrape: the stores are in use, not only up."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from serinus_cluster.edges.secrets import secret
+from serinus_cluster.edges.shell import CommandFailed
+from serinus_cluster.place import Place
+from serinus_cluster.steps import AskMetrics, Outcome, ReadFeature
+
+# Runs in a model's pod, addresses on its standard input: the same image and network as a server's.
+_WRITE_AND_READ = """
+import json, sys, time
+import redis
+writer, reader = json.load(sys.stdin)
+key = "serinus:make-up"
+with redis.Redis.from_url(writer, socket_timeout=5) as store:
+    store.hset(key, "feature", "1")
+    store.expire(key, 60)
+with redis.Redis.from_url(reader, socket_timeout=5) as store:
+    began = time.perf_counter()
+    value = store.hget(key, "feature")
+    took = time.perf_counter() - began
+    assert value == b"1", value
+    try:
+        store.hset(key, "feature", "2")
+    except redis.exceptions.NoPermissionError:
+        print(f"{took * 1000:.1f}")
+    else:
+        sys.exit("the reader's login may write")
+"""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One value, written with the Jobs' login and read with the servers', which may not write."""
+
+    action: ReadFeature
+    place: Place
+
+    def missing(self) -> str | None:
+        """Always read: the answer is the proof."""
+        return "a value that is read proves it"
+
+    def apply(self, seconds: float) -> Outcome:
+        """Read until it comes.
+
+        Raises:
+            CommandFailed: it did not within the deadline.
+        """
+        addresses = [secret(self.place.kubectl, where) for where in (self.action.writer, self.action.reader)]
+        took = _repeat(lambda: self._read(json.dumps(addresses)), "a pod of a model reads a feature", seconds)
+        return Outcome(f"a model's pod reads a value in {took} ms and may not write", changed=False)
+
+    def _read(self, addresses: str) -> str:
+        kubectl, where = self.place.kubectl, ("--namespace", self.action.namespace)
+        listed = ("--selector", self.action.pods, "--field-selector", "status.phase=Running")
+        pods = kubectl.run("get", "pods", *where, *listed, "--output", "name").split()
+        if not pods:
+            raise CommandFailed(f"no pod {self.action.pods} runs in {self.action.namespace}")
+        command = ("--container", "kserve-container", "--stdin", "--", "python", "-c", _WRITE_AND_READ)
+        return kubectl.run("exec", *where, pods[0], *command, stdin=addresses, seconds=30).strip()
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """One query to Prometheus that finds a series."""
+
+    action: AskMetrics
+    place: Place
+
+    def missing(self) -> str | None:
+        """Always ask: the answer is the proof."""
+        return "a series that is found proves it"
+
+    def apply(self, seconds: float) -> Outcome:
+        """Ask until a series comes.
+
+        Raises:
+            CommandFailed: none came within the deadline.
+        """
+        found = _repeat(self._ask, f"Prometheus finds {self.action.query}", seconds)
+        return Outcome(f"Prometheus finds {found} of {self.action.query}", changed=False)
+
+    def _ask(self) -> str:
+        where = f"/api/v1/namespaces/{self.action.namespace}/services/{self.action.service}/proxy"
+        path = f"{where}/api/v1/query?query={quote(self.action.query)}"
+        found = json.loads(self.place.kubectl.run("get", "--raw", path, seconds=20))["data"]["result"]
+        if not found:
+            raise CommandFailed("nothing found yet")
+        return str(len(found))
+
+
+def _repeat(look: Callable[[], str], what: str, seconds: float) -> str:
+    """Return what `look` returns once it fails no more.
+
+    Raises:
+        CommandFailed: it still failed at the deadline; the message holds what it said last.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return look()
+        except CommandFailed as error:
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"waited {seconds:.0f} s in vain: {what}\nlast: {error}") from error
+        time.sleep(1)
