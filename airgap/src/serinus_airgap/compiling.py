@@ -42,6 +42,7 @@ def command(go: Path, group: Group, tool: str, output: Path, workers: int) -> li
         str(workers),
         "-ldflags",
         linker_flags(group.declared.variables),
+        *(["-tags", ",".join(group.declared.tags)] if group.declared.tags else []),
     ]
     return [str(go), "build", *flags, "-o", str(output), group.declared.tools[tool]]
 

@@ -25,6 +25,8 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Versions that go.mod has to hold: the tie between go.mod and versions.env."""
     variables: dict[str, str] = {}
     """Values that the linker writes into Go variables, as upstream's own release does."""
+    tags: list[str] = []
+    """Build tags: what upstream lets a builder leave out."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ def check_versions(group: str, declared: Mapping[str, str], go_mod: str) -> None
 def tool_inputs(group: Group, tool: str, toolchain: str) -> Inputs:
     """Return everything that a tool's binary is made of."""
     package = group.declared.tools[tool]
-    recipe = of_mapping({"package": package, "variables": group.declared.variables})
+    recipe = of_mapping(
+        {"package": package, "variables": group.declared.variables}
+        | ({"tags": group.declared.tags} if group.declared.tags else {})
+    )
     return {"Go": toolchain, tool: recipe, **group.inputs}
 
 
