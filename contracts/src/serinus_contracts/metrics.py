@@ -7,6 +7,7 @@ that a revision's first error is never lost between two scrapes.
 PREDICTIONS = "ml_predictions_total"  # rows, by model, revision, prediction (class label)
 DURATION = "ml_prediction_duration_seconds"  # requests, histogram, by model, revision
 ACCURACY = "ml_model_accuracy"  # gauge, by model, revision: newest evaluated or labelled accuracy
+DRIFT = "ml_drift_score"  # gauge, by model, revision, feature: effect size of the newest drift report
 REQUESTS = "serinus_requests_total"  # requests, by model, revision, protocol, code (HTTP status)
 INVALID = "serinus_invalid_outputs_total"  # rows whose output is not a probability vector
 DEGRADED = "serinus_degraded_rows_total"  # rows answered with a default because the store was late or down

@@ -1,0 +1,43 @@
+"""promtool, and the rules as the chart renders them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from serinus_airgap import tools, versions
+from serinus_airgap.progress import Reporter
+from tests.support import charts
+
+ROOT = Path(__file__).resolve().parents[2]
+# Limits of single models that the cases use.
+VALUES = {"alerts": {"models": {"lenient": {"accuracy": 0.5}, "strict": {"accuracy": 0.95}}}}
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The one that `make up` compiles, else the user's own. CI fails without it, a developer's run skips."""
+    built = ROOT / ".serinus/airgap/bin/prometheus/promtool"
+    if built.is_file():
+        return built
+    if found := shutil.which("promtool"):
+        return Path(found)
+    if os.environ.get("CI"):
+        pytest.fail("promtool is missing: `make up` compiles it where images cannot be pulled, or install it")
+    pytest.skip("promtool is not installed")
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the rule files of the chart and the cases beside them."""
+    helm = tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
+    folder = tmp_path_factory.mktemp("rules")
+    for document in charts.objects(charts.template(helm, "monitoring", VALUES)):
+        if document["kind"] == "ConfigMap" and document["metadata"]["name"].endswith("-prometheus-rules"):
+            for name, text in document["data"].items():
+                (folder / name).write_text(text)
+    for case in Path(__file__).parent.glob("*.test.yaml"):
+        shutil.copy(case, folder)
+    return folder
