@@ -49,6 +49,8 @@ async def watch(
     settings.posting.enabled = False
     settings.networking.error_backoffs = _BACKOFFS
     settings.queueing.error_delays = _BACKOFFS
+    # Handlers only pass a key on: at the end there is nothing to wait for, and another may lead sooner.
+    settings.queueing.exit_timeout = 0.2
     settings.watching.label_selectors[SERVICES[0], SERVICES[2]] = ROUTE_LABEL
     settings.watching.label_selectors[ROUTES[0], ROUTES[2]] = f"{ROUTE_LABEL}={ROUTE_LABEL_VALUE}"
     settings.watching.label_selectors[SLICES[0], SLICES[2]] = SERVICE_LABEL

@@ -78,15 +78,23 @@ class Election:
     """One candidate. `leading` is set once it leads; `on_lost` is called once it has lost the lease."""
 
     def __init__(
-        self, api: client.ApiClient, name: str, namespace: str, identity: str, on_lost: Callable[[], None]
+        self,
+        api: client.ApiClient,
+        name: str,
+        namespace: str,
+        identity: str,
+        on_lost: Callable[[], None],
+        lease_seconds: int = LEASE_SECONDS,
+        renew_seconds: int = RENEW_SECONDS,
+        retry_seconds: int = RETRY_SECONDS,
     ) -> None:
         self.leading = threading.Event()
         self._lock = _Lock(api, name, namespace, identity)
         self._config = _config(
             self._lock,
-            lease_duration=LEASE_SECONDS,
-            renew_deadline=RENEW_SECONDS,
-            retry_period=RETRY_SECONDS,
+            lease_duration=lease_seconds,
+            renew_deadline=renew_seconds,
+            retry_period=retry_seconds,
             onstarted_leading=self.leading.set,
             onstopped_leading=on_lost,
         )
