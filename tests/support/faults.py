@@ -15,18 +15,18 @@ ROLLED = "serinus.dev/rolled-by-e2e"
 SETTLE_SECONDS = 180
 
 
-def kill(pod: Object, container: str) -> float:
-    """End a container's process with SIGKILL, from the node, and return the Unix time of it.
+def kill(pod: Object, container: str) -> tuple[float, float]:
+    """End a container's process with SIGKILL, from the node; return the Unix times it lies between.
 
     From inside it could not be done: the first process of a container ignores what it has no handler for.
     """
     statuses = {each["name"]: each for each in pod["status"]["containerStatuses"]}
     identity = statuses[container]["containerID"].removeprefix("containerd://")
-    command = ["docker", "exec", NODE, "ctr", "--namespace", "k8s.io"]
-    command += ["tasks", "kill", "--signal", "SIGKILL", identity]
-    at = time.time()
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return at
+    script = f"date +%s.%N; ctr --namespace k8s.io tasks kill --signal SIGKILL {identity}; date +%s.%N"
+    command = ["docker", "exec", NODE, "sh", "-euc", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    before, after = map(float, done.stdout.split())
+    return before, after
 
 
 def restarts(pod: Object | None) -> int:
@@ -69,6 +69,16 @@ class Entrance:
             return found
 
         return until(f"{count} Envoys are ready", look, SETTLE_SECONDS)
+
+    def restarted(self, pod: Object) -> None:
+        """Wait until a pod's containers were started once more than `pod` says, and all Envoys are ready."""
+
+        def look() -> None:
+            if restarts(self._cluster.get("v1", "Pod", pod["metadata"]["name"], PROXIES)) <= restarts(pod):
+                raise NotYet("not restarted")
+
+        until("Envoy is started again", look, SETTLE_SECONDS)
+        self.settled(len(self.pods()))
 
     @contextmanager
     def of(self, count: int) -> Iterator[list[Object]]:

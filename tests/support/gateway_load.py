@@ -47,9 +47,10 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def in_flight(outcomes: Sequence[Outcome], at: float) -> int:
-    """Return how many requests were due before the Unix time `at` and had no answer then."""
-    return sum(each.at <= at < each.at + each.latency_ms / 1000 for each in outcomes)
+def in_flight(outcomes: Sequence[Outcome], between: tuple[float, float]) -> int:
+    """Return how many requests had no answer at some moment between two Unix times."""
+    first, last = between
+    return sum(each.at <= last and first < each.at + each.latency_ms / 1000 for each in outcomes)
 
 
 class Overloaded(AssertionError):

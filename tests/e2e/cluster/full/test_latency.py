@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cluster import GATEWAY, Namespace
+from tests.support.cluster_gateway import KEY, admin_key
 from tests.support.cluster_models import PREDICT, REQUEST, Model
 from tests.support.figures import Row
 from tests.support.gateway_load import Answered, Overloaded, answered, users
@@ -32,7 +33,7 @@ def ask(namespace: Namespace, tmp_path: Path) -> Callable[[float, float], Answer
     model.apply()
     model.answers()
     requests = [Request(PREDICT, json.dumps(REQUEST).encode(), "")]
-    headers = {"host": model.host}
+    headers = {"host": model.host, KEY: admin_key(namespace.cluster)}
 
     def run(rate: float, seconds: float) -> Answered | None:
         with users(tmp_path, GATEWAY, requests, rate=rate, seconds=seconds, headers=headers) as load:

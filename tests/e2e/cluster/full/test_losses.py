@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cluster import GATEWAY, Namespace, NotYet, Object, until
+from tests.support.cluster_gateway import KEY, admin_key
 from tests.support.cluster_models import PREDICT, REQUEST, Model
 from tests.support.faults import Entrance, is_ready, kill, restarts
 from tests.support.figures import Row
@@ -21,7 +22,7 @@ BEFORE, AFTER = 2 * RATE, 4 * RATE
 # No story takes longer: the client stops by itself then.
 LONGEST_SECONDS = 300
 READY_SECONDS = 120
-SERVER = "kserve-container"
+SERVER, ENVOY = "kserve-container", "envoy"
 
 
 class Served:
@@ -61,7 +62,7 @@ class Served:
     def asked(self, folder: Path) -> Iterator[Users]:
         """Have users before, during and after what happens inside."""
         requests = [Request(PREDICT, json.dumps(REQUEST).encode(), "")]
-        headers = {"host": self.model.host}
+        headers = {"host": self.model.host, KEY: admin_key(self.namespace.cluster)}
         with users(folder, GATEWAY, requests, rate=RATE, seconds=LONGEST_SECONDS, headers=headers) as load:
             load.wait(BEFORE)
             yield load
@@ -110,14 +111,30 @@ def test_envoy_is_rolled(namespace: Namespace, tmp_path: Path, record: Callable[
     # Given a model, and two Envoys in front of it
     served = Served(namespace, 1)
     entrance = Entrance(namespace.cluster)
-    with entrance.of(2), served.asked(tmp_path) as load:
-        # When both are replaced
-        entrance.roll()
-        load.wait(AFTER)
+    with entrance.of(2):
+        with served.asked(tmp_path) as load:
+            # When both are replaced
+            entrance.roll()
         outcomes = load.stop()
     # Then nobody notices
     record(Row("Envoy is rolled, two replicas", RATE, answered(outcomes)))
     assert not lost(outcomes)
+
+
+def test_an_envoy_is_killed(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
+    # Given a model, and two Envoys in front of it
+    served = Served(namespace, 1)
+    entrance = Entrance(namespace.cluster)
+    with entrance.of(2) as envoys:
+        with served.asked(tmp_path) as load:
+            # When one of them gets SIGKILL, and is started again
+            killed = kill(envoys[0], ENVOY)
+            entrance.restarted(envoys[0])
+        outcomes = load.stop()
+    # Then at most what was in flight is lost
+    flying = in_flight(outcomes, killed)
+    record(Row("an Envoy of two gets SIGKILL", RATE, answered(outcomes), f"{flying} in flight"))
+    assert len(lost(outcomes)) <= flying, (killed, lost(outcomes))
 
 
 def test_a_server_is_killed(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
@@ -126,7 +143,7 @@ def test_a_server_is_killed(namespace: Namespace, tmp_path: Path, record: Callab
     victim = served.pods()[0]
     with served.asked(tmp_path) as load:
         # When the server in one of them gets SIGKILL, and is started again
-        at = kill(victim, SERVER)
+        killed = kill(victim, SERVER)
 
         def again() -> None:
             if restarts(namespace.get("v1", "Pod", victim["metadata"]["name"])) <= restarts(victim):
@@ -136,6 +153,6 @@ def test_a_server_is_killed(namespace: Namespace, tmp_path: Path, record: Callab
         served.settled(2)
     outcomes = load.stop()
     # Then at most what was in flight is lost
-    flying = in_flight(outcomes, at)
+    flying = in_flight(outcomes, killed)
     record(Row("a server of two gets SIGKILL", RATE, answered(outcomes), f"{flying} in flight"))
-    assert len(lost(outcomes)) <= flying, lost(outcomes)
+    assert len(lost(outcomes)) <= flying, (killed, lost(outcomes))
