@@ -29,8 +29,6 @@ def open_maps(node: Mapping[str, Any], path: str = "") -> Iterator[str]:
         yield path or "."
     for key, value in node.get("properties", {}).items():
         yield from open_maps(value, f"{path}.{key}")
-    if isinstance(node.get("items"), dict):
-        yield from open_maps(node["items"], f"{path}[]")
 
 
 def maps(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -163,3 +161,10 @@ def test_charts_are_linked_and_of_one_version():
             assert (folder / "charts" / each["name"]).resolve() == target.resolve()
             assert each["version"] == yaml.safe_load((target / "Chart.yaml").read_text())["version"]
     assert [path for pattern in ("*.tgz", "Chart.lock") for path in charts.CHARTS.rglob(pattern)] == []
+
+
+@pytest.mark.parametrize("chart", charts.NAMES)
+def test_the_notes_name_what_to_do_next(chart: str):
+    notes = (charts.CHARTS / chart / "templates" / "NOTES.txt").read_text()
+    commands = [line for line in notes.splitlines() if line.strip().startswith("kubectl ")]
+    assert len(commands) >= 2, notes

@@ -1,0 +1,187 @@
+"""Stories: what an administrator does to a release that is in use, and what it must not lose by that."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.support.cluster import MARK, Cluster, Namespace, NotYet, until
+from tests.support.cluster_release import Release
+
+from serinus_airgap import tools, versions
+from serinus_airgap.progress import Reporter
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+NAME = "kept"
+MODELS = Path(__file__).parents[3] / "manifests" / "models"
+
+
+def small(namespace: str) -> dict[str, Any]:
+    """The registry and the feature store alone, and as little of them as works."""
+    store = {"size": "256Mi"}
+    return {
+        "global": {"models": {"namespaces": [namespace]}},
+        "parts": {"monitoring": False, "serving": False, "operator": False},
+        "mlflow": {
+            "mlflow": {"resources": {"requests": {"cpu": "10m", "memory": "256Mi"}}},
+            "artifacts": {"storage": store},
+            "postgresql": {"storage": store, "resources": {"requests": {"cpu": "10m"}}},
+            "backup": {"storage": store},
+        },
+        "feast": {
+            "redis": {"storage": store, "resources": {"requests": {"cpu": "10m"}}},
+            "data": {"size": "256Mi"},
+            "apply": {"resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Cluster) -> Iterator[Namespace]:
+    """One namespace for the module, because installing takes a minute."""
+    name = f"e2e-release-{secrets.token_hex(2)}"
+    labels = {MARK: "release", "pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    yield Namespace(cluster, name)
+    cluster.delete("v1", "Namespace", name)
+
+
+@pytest.fixture(scope="module")
+def release(namespace: Namespace) -> Release:
+    """A release with a model in the registry and a feature in the online store."""
+    helm = tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
+    found = Release(helm, namespace, NAME)
+    found.install(small(namespace.name))
+    assert found.mlflow("writer", "POST", "registered-models/create", {"name": "churn"})[0] == 200
+    assert found.redis("default", "set", "feature", "7") == "OK"
+    return found
+
+
+def models(release: Release) -> str:
+    status, answer = release.mlflow("reader", "GET", "registered-models/search")
+    assert status == 200, answer
+    return answer
+
+
+def logins(release: Release) -> dict[str, dict[str, str]]:
+    """All that holds a password, of the platform and of its team."""
+    names = [f"{NAME}-mlflow", f"{NAME}-postgresql", f"{NAME}-redis-acl"]
+    names += ["serinus-registry-reader", "serinus-registry-writer", "serinus-feast-registry"]
+    names += ["serinus-online-store", "serinus-online-store-reader"]
+    return {name: release.secret(name) for name in names}
+
+
+def test_servers_may_read_and_nobody_may_enter_without_a_password(release: Release):
+    # Given the logins that servers get; then what they read they get, and nothing can be written
+    assert '"churn"' in models(release)
+    for path, body in [
+        ("experiments/create", {"name": "mine"}),
+        ("registered-models/create", {"name": "mine"}),
+        ("registered-models/alias", {"name": "churn", "alias": "champion", "version": "1"}),
+    ]:
+        status, answer = release.mlflow("reader", "POST", path, body)
+        assert (status, answer) == (403, "The user reader may only read"), path
+    assert release.redis("reader", "get", "feature") == "7"
+    assert "NOPERM" in release.redis("reader", "set", "feature", "8")
+    # And Jobs write, but cannot throw everything away
+    assert "NOPERM" in release.redis("default", "flushall")
+    # And without a password there is nothing but a ping
+    pod = release.pod("redis")
+    assert "NOAUTH" in release.namespace.execute(pod, "redis-cli", "get", "feature").output
+    assert "NOPERM" in release.namespace.execute(
+        pod, "redis-cli", "--no-auth-warning", "--user", "probe", "--pass", "none", "get", "feature"
+    ).output  # fmt: skip
+
+
+def test_upgrade_rollback_and_a_new_install_keep_data_and_passwords(release: Release):
+    # Given a release in use
+    before = logins(release)
+    # When it is upgraded with settings that restart PostgreSQL and Redis
+    changed = {
+        "mlflow": {"postgresql": {"settings": {"max_connections": "60"}}},
+        "feast": {"redis": {"maxMemory": "96mb"}},
+    }
+    release.install(small(release.namespace.name), changed)
+    # Then they are in force, and data and passwords are what they were
+    assert release.redis("metrics", "config", "get", "maxmemory") == "maxmemory\n100663296"
+    assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
+    assert '"churn"' in models(release)
+    # When it is rolled back
+    release.run("rollback", NAME, "1", "--wait", "--timeout", "400s")
+    # Then the old settings are in force, with the same data
+    assert release.redis("metrics", "config", "get", "maxmemory") == "maxmemory\n268435456"
+    assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
+    assert '"churn"' in models(release)
+    # When it is uninstalled and installed again
+    release.run("uninstall", NAME, "--wait", "--timeout", "200s")
+    release.install(small(release.namespace.name))
+    # Then volumes and passwords were kept for it
+    assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
+    assert '"churn"' in models(release)
+
+
+def test_a_backup_brings_everything_back(release: Release):
+    # Given a backup of a registry with a model and an artifact
+    mlflow = release.pod("mlflow")
+    artifact = "/artifacts/1/kept.txt"
+    release.namespace.execute(mlflow, "sh", "-c", f"mkdir -p /artifacts/1 && echo kept > {artifact}")
+    completed, words = release.job(f"{NAME}-mlflow-backup", "backup")
+    assert completed, words
+    # And damage: the model is deleted, another came, the artifacts are gone
+    assert release.mlflow("writer", "DELETE", "registered-models/delete", {"name": "churn"})[0] == 200
+    assert release.mlflow("writer", "POST", "registered-models/create", {"name": "later"})[0] == 200
+    release.namespace.execute(mlflow, "sh", "-c", "rm -rf /artifacts/*")
+    # When somebody restores while MLflow runs, then it is refused with the reason, and nothing has changed
+    completed, words = release.job(f"{NAME}-mlflow-restore", "too-early")
+    assert not completed
+    assert "scale MLflow to 0 replicas first" in words
+    assert '"later"' in models(release)
+    # When MLflow is stopped, and somebody restores
+    scale(release, 0)
+    completed, words = release.job(f"{NAME}-mlflow-restore", "restore")
+    assert completed, words
+    scale(release, 1)
+    # Then what was is, what came later is not, and the logins still work
+    assert '"churn"' in models(release)
+    assert '"later"' not in models(release)
+    assert release.namespace.execute(release.pod("mlflow"), "cat", artifact).output == "kept"
+    assert release.mlflow("writer", "POST", "registered-models/create", {"name": "next"})[0] == 200
+
+
+def scale(release: Release, replicas: int) -> None:
+    change = {"spec": {"replicas": replicas}}
+    release.namespace.cluster.patch("apps/v1", "Deployment", f"{NAME}-mlflow", change, release.namespace.name)
+    labels = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component=mlflow"
+
+    def look() -> None:
+        if left := release.namespace.find("v1", "Pod", labels):
+            raise NotYet(f"{len(left)} pods")
+
+    if replicas == 0:
+        until("MLflow has stopped", look, 90)
+
+
+def test_a_broken_backup_is_not_restored(release: Release):
+    # Given a backup of which a byte has changed
+    completed, words = release.job(f"{NAME}-mlflow-backup", "to-break")
+    assert completed, words
+    name = words.rsplit("backup ", 1)[1].split()[0]
+    template = release.namespace.get("batch/v1", "CronJob", f"{NAME}-mlflow-backup")
+    assert template is not None
+    job = template["spec"]["jobTemplate"]["spec"]
+    job["template"]["spec"]["containers"][0]["command"] = [
+        "sh",
+        "-c",
+        f"echo x >> /backup/{name}/mlflow.dump",
+    ]
+    completed, words = release.finished(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "break"}, "spec": job}
+    )
+    assert completed, words
+    # When somebody restores it, then the checksum stops it before anything is touched
+    completed, words = release.job(f"{NAME}-mlflow-restore", "broken")
+    assert not completed
+    assert "mlflow.dump: FAILED" in words
+    assert models(release)

@@ -1,0 +1,148 @@
+"""A release that a story installs in a namespace of its own, with the images of the real one."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.charts import CHARTS
+from tests.support.cluster import CONTEXT, SYSTEM, Namespace, NotYet, Object, until
+
+_ASK = """
+import base64, json, sys, urllib.error, urllib.request
+user, password, method, path, body = sys.argv[1:]
+login = base64.b64encode(f"{user}:{password}".encode()).decode()
+headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+url = f"http://localhost:5000{path}"
+request = urllib.request.Request(url, body.encode() or None, headers, method=method)
+try:
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        print(answer.status, answer.read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release by its name, and what a user does with it: helm, kubectl, MLflow, Redis."""
+
+    helm: Path
+    namespace: Namespace
+    name: str
+
+    def run(self, *words: str, values: Mapping[str, Any] | None = None, seconds: int = 420) -> str:
+        """Run helm and return what it said; AssertionError with its words where it fails."""
+        command = [str(self.helm), "--kube-context", CONTEXT, "--namespace", self.namespace.name, *words]
+        if values is not None:
+            command += ["--values", "-"]
+        done = subprocess.run(
+            command, input=yaml.safe_dump(dict(values or {})),
+            capture_output=True, text=True, timeout=seconds,
+            env={key: value for key, value in os.environ.items() if key in ("HOME", "PATH", "KUBECONFIG")},
+        )  # fmt: skip
+        assert done.returncode == 0, f"helm {' '.join(words[:2])}: {done.stderr}"
+        return done.stdout
+
+    def install(self, values: Mapping[str, Any], *more: Mapping[str, Any]) -> None:
+        """Install or upgrade, with `more` over `values`, and wait until all is ready."""
+        given: dict[str, Any] = {}
+        for each in (self._images, values, *more):
+            given = _merged(given, each)
+        chart = str(CHARTS / "platform")
+        self.run("upgrade", "--install", self.name, chart, "--wait", "--timeout", "400s", values=given)
+
+    @cached_property
+    def _images(self) -> dict[str, Any]:
+        """Values of the real release that name our own images."""
+        text = self.run("get", "values", "serinus", "--namespace", SYSTEM, "--output", "json")
+        return {"global": {"serinus": json.loads(text)["global"]["serinus"]}}
+
+    def secret(self, name: str) -> dict[str, str]:
+        """Return a Secret of the namespace, decoded."""
+        found = self.namespace.get("v1", "Secret", name)
+        assert found is not None, f"no Secret {name}"
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    def pod(self, component: str) -> str:
+        """Return the name of the one ready pod of a part."""
+
+        def look() -> str:
+            labels = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component={component}"
+            pods = self.namespace.pods(labels)
+            ready = [
+                pod["metadata"]["name"]
+                for pod in pods
+                for each in pod.get("status", {}).get("conditions", [])
+                if (each["type"], each["status"]) == ("Ready", "True")
+            ]
+            if len(pods) != 1 or not ready:
+                raise NotYet(f"{len(pods)} pods, {len(ready)} of them ready")
+            return str(ready[0])
+
+        return until(f"{component} of {self.name} is ready", look, 240)
+
+    def mlflow(self, user: str, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """Ask MLflow as `writer` or `reader`, by the team's Secret; return status and text."""
+        login = self.secret(f"serinus-registry-{user}")
+        who = (login["MLFLOW_TRACKING_USERNAME"], login["MLFLOW_TRACKING_PASSWORD"])
+        text = "" if body is None else json.dumps(body)
+        command = ["python", "-c", _ASK, *who, method, f"/api/2.0/mlflow/{path}", text]
+        ran = self.namespace.cluster.execute(self.namespace.name, self.pod("mlflow"), command, 90)
+        status, _, answer = ran.output.partition(" ")
+        assert status.isdigit(), ran.output
+        return int(status), answer
+
+    def redis(self, user: str, *words: str) -> str:
+        """Run redis-cli as one of Redis' users, with the password of the ACL's Secret."""
+        password = self.secret(f"{self.name}-redis-acl")[
+            f"{'writer' if user == 'default' else user}-password"
+        ]
+        ran = self.namespace.execute(
+            self.pod("redis"), "env", f"REDISCLI_AUTH={password}", "redis-cli", "--user", user, *words
+        )
+        return ran.output
+
+    def job(self, cronjob: str, name: str, seconds: float = 300) -> tuple[bool, str]:
+        """Do `kubectl create job NAME --from=cronjob/CRONJOB`; return whether it completed, and its log."""
+        template = self.namespace.get("batch/v1", "CronJob", cronjob)
+        assert template is not None, f"no CronJob {cronjob}"
+        spec = template["spec"]["jobTemplate"]["spec"]
+        return self.finished(
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}, seconds
+        )
+
+    def finished(self, job: Object, seconds: float = 300) -> tuple[bool, str]:
+        """Apply a Job and wait for its end; return whether it completed, and the log of its last pod."""
+        name = job["metadata"]["name"]
+        self.namespace.apply(job)
+
+        def look() -> bool:
+            found = self.namespace.get("batch/v1", "Job", name) or {}
+            for each in found.get("status", {}).get("conditions", []):
+                if each["type"] in ("Complete", "Failed") and each["status"] == "True":
+                    return bool(each["type"] == "Complete")
+            raise NotYet(f"{found.get('status')}")
+
+        completed = until(f"the Job {name} ends", look, seconds)
+        pods = self.namespace.find("v1", "Pod", f"job-name={name}")
+        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+        return completed, self.namespace.logs(newest["metadata"]["name"])
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values with the second's over the first's."""
+    result = dict(under)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = (
+            _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return result
