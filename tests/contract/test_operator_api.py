@@ -248,20 +248,3 @@ def test_the_process_leads_watches_routes_and_hands_over_at_the_end(api: ApiServ
     lease = api.held("leases", "serinus-operator", "system")
     assert lease is not None
     assert lease["spec"]["holderIdentity"] == ""
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "words"),
-    [
-        ("SERINUS_GATEWAY", "serinus", "must be <namespace>/<name>"),
-        ("SERINUS_METRICS_PORT", "http", "'http' is no port"),
-    ],
-)
-def test_a_setting_that_cannot_be_is_named(setting: str, value: str, words: str):
-    command = [sys.executable, "-c", "from serinus_operator.main import main; main()"]
-    done = subprocess.run(
-        command, env=os.environ | {setting: value}, capture_output=True, text=True, timeout=30
-    )
-    assert done.returncode == 1
-    assert f"serinus-operator: {setting}: " in done.stderr
-    assert words in done.stderr
