@@ -164,6 +164,23 @@ def test_settings_that_cannot_be_used_are_named(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(("opened", "before"), [("early", {"503"}), ("ready", set())])
+def test_what_a_server_answers_before_its_model_is_loaded(
+    artifact: tuple[Path, ModelContract], tmp_path: Path, opened: str, before: set[str]
+):
+    server = ServerProcess(artifact[0], tmp_path / "log", open_port=opened)
+    seen: list[str] = []
+    deadline = time.monotonic() + 30
+    while "200" not in seen and time.monotonic() < deadline:
+        try:
+            seen.append(str(post(server.port)))
+        except ConnectionRefusedError:
+            seen.append("refused")
+    assert server.stop()[0] == 0
+    assert set(seen) - {"refused", "200"} == before, seen
+    assert seen[-1] == "200"
+
+
 def test_a_taken_port_is_named(artifact: tuple[Path, ModelContract], tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, said = ended_badly(artifact[0], tmp_path, port=taken.getsockname()[1])

@@ -53,11 +53,7 @@ async def serve(settings: Settings) -> int:
     """Listen, load, serve, drain; return the exit code."""
     application = Application(settings)
     try:
-        listener = socket.create_server(
-            (settings.host, settings.port),
-            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
-            backlog=2048,
-        )
+        listener = _bound(settings)
     except OSError as error:
         print(f"serinus-server: {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1
@@ -65,12 +61,50 @@ async def serve(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _on_signal, number, server, stop)
-    listening = asyncio.create_task(server.serve(sockets=[listener]))
+    opened = _Port(server, listener)
+    if settings.open_port == "early":
+        opened.task()
     try:
-        return await _load_and_serve(settings, application, server, stop, listening)
+        return await _load_and_serve(settings, application, server, stop, opened)
     finally:
         server.should_exit = True
-        await asyncio.wait({listening})
+        await opened.closed()
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """Take the port, so that a taken one is noticed at once. Until it is opened connections are refused."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class _Port:
+    """The port: bound, and opened once."""
+
+    def __init__(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        self._server, self._listener = server, listener
+        self._task: asyncio.Task[None] | None = None
+
+    def task(self) -> asyncio.Task[None]:
+        """Open the port, if it is not, and return what serves it."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        return self._task
+
+    async def closed(self) -> None:
+        """Wait until nothing is served any more."""
+        if self._task is None:
+            self._listener.close()
+        else:
+            await asyncio.wait({self._task})
 
 
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
@@ -101,9 +135,9 @@ async def _load_and_serve(
     application: Application,
     server: uvicorn.Server,
     stop: asyncio.Event,
-    listening: asyncio.Task[None],
+    port: _Port,
 ) -> int:
-    # Heavy imports stand here, so that liveness is answered while they are made.
+    # Heavy imports stand here, so that liveness can be answered while they are made.
     from serinus_contracts.errors import ContractError
     from serinus_server import wiring
     from serinus_server.artifacts import ArtifactError
@@ -117,6 +151,7 @@ async def _load_and_serve(
     except (ArtifactError, ContractError, ValueError) as error:
         return _refuse(f"{settings.model_dir}: {error}")
     await served.log.start()
+    listening = port.task()
     # What is loaded stays. Without this the collector walks all of it again and again.
     gc.collect()
     gc.freeze()

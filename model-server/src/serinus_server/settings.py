@@ -78,6 +78,15 @@ class Settings:
     )
     host: str = field(default="127.0.0.1", metadata=_about("SERINUS_HOST", _text, "address to listen on"))
     port: int = field(default=8080, metadata=_about("SERINUS_PORT", _whole(1, 65535), "port to listen on"))
+    open_port: str = field(
+        default="early",
+        metadata=_about(
+            "SERINUS_OPEN_PORT",
+            _choice("early", "ready"),
+            "`early`: liveness is answered while the model is loaded, predictions get 503; `ready`: "
+            "connections are refused until then, so that a gateway tries another server",
+        ),
+    )
     online_store: str = field(
         default="",
         metadata=_about(
