@@ -22,6 +22,7 @@ LOST = [
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "tcproutes.gateway.networking.k8s.io", None),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "trainedmodels.serving.kserve.io", None),
     ("v1", "Service", "kserve-webhook-server-service", "kserve"),
+    ("v1", "Service", "serinus-prometheus", "serinus-system"),
 ]
 
 
