@@ -1,17 +1,29 @@
 """Given a model that the operator routes, and the operator itself."""
 
+import json
 import os
 import shutil
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from kubernetes import client
 
 from serinus_cluster.first_model import ARTIFACT
-from tests.support.cluster import CONTEXT, GATEWAY, Cluster, Namespace, NotYet, Object, condition, until
+from tests.support.cluster import (
+    CONTEXT,
+    GATEWAY,
+    SYSTEM,
+    Cluster,
+    Namespace,
+    NotYet,
+    Object,
+    condition,
+    until,
+)
 from tests.support.cluster_models import ISVC, PREDICT, READY_SECONDS, REQUEST, ROOT, ROUTE, Model
 
 REVISION = "x-serinus-revision"
@@ -66,11 +78,7 @@ class RoutedModel:
 
     def kubectl(self, *words: str, editor: str = "false") -> str:
         """Return what kubectl says; raises AssertionError where it fails."""
-        command = [kubectl(), "--context", CONTEXT, "--namespace", self.namespace.name, *words]
-        environment = os.environ | {"KUBE_EDITOR": editor}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return run_kubectl("--namespace", self.namespace.name, *words, editor=editor)
 
     def ask(self, **headers: str) -> httpx.Response:
         """Return a prediction; raises NotYet for anything else."""
@@ -153,6 +161,20 @@ class RoutedModel:
         return {**predictor, "name": "next", "model": stable | other | model}
 
 
+def counted(namespace: Namespace) -> dict[str, float]:
+    """Return how many requests of the split Prometheus has counted, by revision: Envoy's counters, joined."""
+    places = f'serinus_route_backend_info{{namespace="{namespace.name}", rule="split"}}'
+    query = (
+        "sum by (revision) (envoy_cluster_upstream_rq_xx * on (envoy_cluster_name) group_left (revision) "
+        f"max by (envoy_cluster_name, revision) ({places}))"
+    )
+    path = f"/api/v1/namespaces/{SYSTEM}/services/serinus-prometheus:9090/proxy/api/v1/query"
+    answer = run_kubectl("get", "--raw", f"{path}?{urlencode({'query': query})}")
+    return {
+        each["metric"]["revision"]: float(each["value"][1]) for each in json.loads(answer)["data"]["result"]
+    }
+
+
 class Operator:
     """The one operator of the cluster. It runs as a Deployment whose lease has the same name."""
 
@@ -208,6 +230,11 @@ class Operator:
         return bool(api.create_subject_access_review(review).status.allowed)
 
 
-def kubectl() -> str:
-    """Return the kubectl of this machine, else the one that make up has built."""
-    return shutil.which("kubectl") or str(ROOT / ".serinus/tools/kubectl")
+def run_kubectl(*words: str, editor: str = "false") -> str:
+    """Return what kubectl says; raises AssertionError where it fails."""
+    found = shutil.which("kubectl") or str(ROOT / ".serinus/tools/kubectl")
+    environment = os.environ | {"KUBE_EDITOR": editor}
+    command = [found, "--context", CONTEXT, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+    return done.stdout

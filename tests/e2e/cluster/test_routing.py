@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 from tests.support.cluster import Namespace, NotYet, until
 from tests.support.cluster_models import ISVC, READY_SECONDS, ROUTE
-from tests.support.cluster_routes import IN_FORCE_SECONDS, REVISION, RoutedModel
+from tests.support.cluster_routes import IN_FORCE_SECONDS, REVISION, RoutedModel, counted
 
 pytestmark = pytest.mark.cluster
 
 STABLE, NEXT = "iris-predictor", "iris-next-predictor"
 MANY = 10_000
+# Envoy is asked each 5 s, the operator each 30 s.
+SCRAPED_SECONDS = 60
 
 
 def test_a_canary_moves_by_editing_the_spec_from_nothing_to_promotion(
@@ -56,6 +58,17 @@ def test_a_canary_moves_by_editing_the_spec_from_nothing_to_promotion(
     )
     # Five standard errors either way come once in two million runs.
     assert abs(share - 0.3) < 5 * error
+
+    # And Prometheus has counted both, by the names of the revisions
+    def complete() -> dict[str, float]:
+        found = counted(namespace)
+        if any(found.get(name, 0) < count for name, count in answers.items()):
+            raise NotYet(found)
+        return found
+
+    seen = until("Prometheus has seen all requests", complete, SCRAPED_SECONDS, pause=1)
+    # The first 101 of the stable one, and the few that waited for the edit.
+    assert MANY + 101 <= sum(seen.values()) <= MANY + 300, seen
     # When it gets all and is promoted
     model.edit("trafficPercent: 30", "trafficPercent: 100")
     model.weighs((STABLE, 0), (NEXT, 100))
