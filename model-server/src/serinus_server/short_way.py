@@ -9,8 +9,8 @@ two regular expressions a header and two writes.
 Depends on what uvicorn's HttpToolsProtocol reads of its `cycle` (see `_Exchange`).
 """
 
-from collections.abc import Coroutine, Generator
-from types import coroutine
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -149,20 +149,27 @@ class ShortWayProtocol(BoundedProtocol):
             return
         predicting = self.application.predicting
         assert predicting is not None
-        answering = predicting.answer(exchange.verb, exchange.opened, exchange.body)
+        self._go_on(exchange, predicting.answer(exchange.verb, exchange.opened, exchange.body))
+
+    def _go_on(
+        self, exchange: _Exchange, answering: Coroutine[Any, Any, Reply], _waited_for: object = None
+    ) -> None:
+        """Make the next step of an answer: what a task would do, at half its price.
+
+        Nothing on the way may ask for the current task (`asyncio.timeout` does).
+        """
         try:
+            # What was waited for raises or returns by itself.
             waits_for = answering.send(None)
         except StopIteration as done:
             self._finish(exchange, done.value)
         else:
-            task = self.loop.create_task(self._finish_later(exchange, answering, waits_for))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-
-    async def _finish_later(
-        self, exchange: _Exchange, answering: Coroutine[Any, Any, Reply], waits_for: Any
-    ) -> None:
-        self._finish(exchange, await _rest_of(answering, waits_for))
+            if waits_for is None:
+                self.loop.call_soon(self._go_on, exchange, answering)
+            else:
+                # The sign by which a future knows that it was awaited, not yielded.
+                waits_for._asyncio_future_blocking = False
+                waits_for.add_done_callback(partial(self._go_on, exchange, answering))
 
     def _finish(self, exchange: _Exchange, reply: Reply) -> None:
         exchange.response_started = True
@@ -220,25 +227,6 @@ class ShortWayProtocol(BoundedProtocol):
             rendered = b"".join([b"%b: %b\r\n" % header for header in headers])
             ShortWayProtocol._rendered_defaults = (headers, rendered)
         return rendered
-
-
-@coroutine
-def _rest_of(answering: Coroutine[Any, Any, Reply], waits_for: Any) -> Generator[Any, Any, Reply]:
-    """Go on, inside a task, with a coroutine whose first step has been made outside of one.
-
-    A task throws a future's exception into what waits for it, so both ways lead on.
-    """
-    try:
-        while True:
-            try:
-                yield waits_for
-            except BaseException as error:
-                waits_for = answering.throw(error)
-            else:
-                waits_for = answering.send(None)
-    except StopIteration as done:
-        reply: Reply = done.value
-        return reply
 
 
 def protocol(application: Application, request_seconds: float) -> type[ShortWayProtocol]:
