@@ -32,8 +32,9 @@ def values(source: str) -> list[Value]:
     Raises ValueError for a key that has neither a comment nor one on a key above it or, if it is a map,
     on all keys below it.
     """
-    described = dict(_described(source))
     loaded = yaml.safe_load(source) or {}
+    # A comment inside a list's item describes none of the chart's own values.
+    described = {path: text for path, text in _described(source) if _names(loaded, path)}
     undocumented = sorted(_leaves(loaded, set(described)))
     if undocumented:
         raise ValueError(f"no `# --` comment above {', '.join(undocumented)}")
@@ -41,7 +42,7 @@ def values(source: str) -> list[Value]:
 
 
 def _described(source: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Follow the keys by their indentation; what stands inside a list or a one-line map is no key of ours."""
+    """Yield the path that each comment stands above, by indentation."""
     above: list[tuple[int, str]] = []
     text: list[str] | None = None
     for line in source.splitlines():
@@ -73,6 +74,14 @@ def _leaves(
             yield from _leaves(value, described, here)
         else:
             yield ".".join(here)
+
+
+def _names(node: object, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(node, Mapping) or key not in node:
+            return False
+        node = node[key]
+    return True
 
 
 def _at(node: object, path: tuple[str, ...]) -> object:

@@ -1,22 +1,17 @@
-"""Helm: the user's own where it is new enough, else the one that `make up` builds."""
+"""Helm, and the umbrella as it renders it in each situation."""
 
 from pathlib import Path
 
 import pytest
 import yaml
-from rich.console import Console
 from tests.support import charts
 
-from serinus_airgap import tools, versions
-from serinus_airgap.progress import Reporter
-
-PINS = versions.load()
 SITUATIONS = sorted(path.stem for path in (Path(__file__).parent / "values").glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    return tools.ensure(PINS, reporter=Reporter(Console(quiet=True)))["helm"]
+    return charts.helm()
 
 
 @pytest.fixture(scope="session", params=["defaults", *SITUATIONS])

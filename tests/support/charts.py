@@ -1,6 +1,7 @@
 """Charts rendered by Helm, as objects."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
+
+from serinus_airgap import tools, versions
+from serinus_airgap.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "charts"
@@ -15,6 +20,14 @@ NAMES = sorted(path.parent.name for path in CHARTS.glob("*/values.yaml"))
 RELEASE, NAMESPACE = "serinus", "serinus-system"
 Object = dict[str, Any]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+
+
+def helm() -> Path:
+    """Return Helm: the one that `make up` put here, the user's own, or one that is compiled now."""
+    for found in (str(ROOT / ".serinus" / "tools" / "helm"), shutil.which("helm")):
+        if found and Path(found).exists():
+            return Path(found)
+    return tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
 
 
 class Refused(Exception):
@@ -37,9 +50,11 @@ class Pod:
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
 
-def template(helm: Path, chart: str, values: Mapping[str, Any] | None = None) -> str:
+def template(
+    helm: Path, chart: str, values: Mapping[str, Any] | None = None, *, folder: Path = CHARTS
+) -> str:
     """Return what `helm template` prints; raises Refused with Helm's words."""
-    words = [str(helm), "template", RELEASE, str(CHARTS / chart), "--namespace", NAMESPACE, "--values", "-"]
+    words = [str(helm), "template", RELEASE, str(folder / chart), "--namespace", NAMESPACE, "--values", "-"]
     done = subprocess.run(
         words, input=yaml.safe_dump(dict(values or {})), capture_output=True, text=True, timeout=120
     )

@@ -42,3 +42,13 @@ The argument of serinus.redis.*: a new set of users restarts Redis, a new passwo
 {{- define "feast.rules" -}}
 {{ include "feast.acl" (dict "writer" "" "reader" "" "metrics" "") }}
 {{- end -}}
+
+{{/*
+Items of `egress` for who registers or loads features: DNS, Feast's registry and Redis, wherever they are. Takes $.
+*/}}
+{{- define "feast.egress" -}}
+{{ include "serinus.networkPolicy.dns" . }}
+- ports:
+    - { protocol: TCP, port: {{ .Values.registry.port }} }
+    - { protocol: TCP, port: {{ ternary 6379 (int .Values.redis.external.port) .Values.redis.enabled }} }
+{{- end -}}

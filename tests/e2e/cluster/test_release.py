@@ -1,20 +1,19 @@
 """Stories: what an administrator does to a release that is in use, and what it must not lose by that."""
 
+import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from tests.support import charts
 from tests.support.cluster import MARK, Cluster, Namespace, NotYet, until
 from tests.support.cluster_release import Release
 
-from serinus_airgap import tools, versions
-from serinus_airgap.progress import Reporter
-
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 NAME = "kept"
+CUSTOMERS = 50
 MODELS = Path(__file__).parents[3] / "manifests" / "models"
 
 
@@ -51,8 +50,7 @@ def namespace(cluster: Cluster) -> Iterator[Namespace]:
 @pytest.fixture(scope="module")
 def release(namespace: Namespace) -> Release:
     """A release with a model in the registry and a feature in the online store."""
-    helm = tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
-    found = Release(helm, namespace, NAME)
+    found = Release(charts.helm(), namespace, NAME)
     found.install(small(namespace.name))
     assert found.mlflow("writer", "POST", "registered-models/create", {"name": "churn"})[0] == 200
     assert found.redis("default", "set", "feature", "7") == "OK"
@@ -185,3 +183,67 @@ def test_a_broken_backup_is_not_restored(release: Release):
     assert not completed
     assert "mlflow.dump: FAILED" in words
     assert models(release)
+
+
+def test_a_second_release_uses_the_postgresql_and_redis_that_are_there(release: Release):
+    # Given a PostgreSQL, a Redis and their Secrets, which another release has no part in
+    existing = {
+        "mlflow": {
+            "auth": {"existingSecret": f"{NAME}-mlflow"},
+            "postgresql": {
+                "enabled": False,
+                "existingSecret": f"{NAME}-postgresql",
+                "external": {"host": f"{NAME}-postgresql.{release.namespace.name}.svc", "sslMode": "disable"},
+            },
+            "modelSecrets": {"create": False},
+            "backup": {"enabled": False},
+        },
+        "feast": {"redis": {"enabled": False}, "modelSecrets": {"create": False}, "data": {"create": False}},
+    }
+    # The CronJob of a team's namespace is there once
+    release.install(small(release.namespace.name), {"feast": {"materialization": {"enabled": False}}})
+    # When it is installed
+    second = Release(release.helm, release.namespace, "second")
+    second.install(small(release.namespace.name), existing)
+    # Then it brings neither, and MLflow shows what the database holds
+    assert [each["metadata"]["name"] for each in release.namespace.find("apps/v1", "StatefulSet")] == [
+        f"{NAME}-postgresql",
+        f"{NAME}-redis",
+    ]
+    assert second.mlflow("writer", "POST", "registered-models/create", {"name": "by-second"})[0] == 200
+    assert '"by-second"' in models(release)
+    # And its materialization loads features into that Redis
+    before = int(release.redis("reader", "dbsize"))
+    load_features(second)
+    assert int(release.redis("reader", "dbsize")) - before == CUSTOMERS
+    second.run("uninstall", "second", "--wait", "--timeout", "200s")
+
+
+def load_features(release: Release) -> None:
+    """Generate a small table, ingest it, and let the release's CronJob load it."""
+    files = {name: (MODELS / "churn" / name).read_text() for name in ("model.yaml", "data.yaml")}
+    release.namespace.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "churn"}, "data": files}
+    )
+    template = release.namespace.get("batch/v1", "CronJob", "serinus-materialize")
+    assert template is not None
+    verbs = {
+        "generate": ["generate", "--out=/data/incoming", f"--customers={CUSTOMERS}", "--days=30"],
+        "ingest": [
+            "ingest",
+            "--model-dir=/model",
+            "--table=customers",
+            "--source=/data/incoming/customers.parquet",
+        ],
+        "materialize": ["materialize"],
+    }
+    for verb, arguments in verbs.items():
+        spec = copy.deepcopy(template["spec"]["jobTemplate"]["spec"])
+        pod = spec["template"]["spec"]
+        pod["containers"][0]["args"] = arguments
+        pod["containers"][0]["volumeMounts"].append({"name": "model", "mountPath": "/model"})
+        pod["volumes"].append({"name": "model", "configMap": {"name": "churn"}})
+        completed, words = release.finished(
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": verb}, "spec": spec}
+        )
+        assert completed, f"{verb}: {words}"
