@@ -14,6 +14,7 @@ metadata:
     {{- include "serinus.labels" $part | nindent 4 }}
 spec:
   schedule: {{ .schedule | quote }}
+  timeZone: Etc/UTC
   suspend: {{ .suspend }}
   concurrencyPolicy: Forbid
   startingDeadlineSeconds: 3600
