@@ -3,7 +3,7 @@
 One Job runs it for a retraining. Each verb also runs alone, and each is the same function here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,28 +38,39 @@ def run(
     ingest: Mapping[str, str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PipelineResult:
     """Take a model from tables to a registered version.
 
     `ingest` maps a table of data.yaml to the source it is read from first. Features are materialized
     only for a project with a FeatureService. A failed gate ends it without a registration, as a result.
+    `say` gets a line for each step that is done.
     """
+    tell = say or (lambda _: None)
     project = load_model(model_dir)
     train.check(project)
     if ingest:
         from serinus_jobs import ingest as ingest_verb
 
         for table, source in ingest.items():
-            ingest_verb.run(model_dir, table, source, settings)
+            read = ingest_verb.run(model_dir, table, source, settings)
+            tell(
+                f"ingest {table}: read {read.read} = written {read.written} + quarantined {read.quarantined}"
+            )
     if project.feature_service is not None:
         from serinus_jobs import materialize
 
-        materialize.run(settings, until=until)
+        loaded = materialize.run(settings, until=until)
+        tell(f"materialize: {loaded.keys} rows in {len(loaded.views)} views")
     trained = train.run(model_dir, settings, since=since, until=until)
+    metric = project.gates.metric
+    tell(f"train: run {trained.run_id}, {metric} {trained.metrics[metric]:.4f} on the holdout")
     evaluated = evaluate.run(model_dir, settings, trained.run_id)
+    tell(f"evaluate: {sum(each.passed for each in evaluated.gates)} of {len(evaluated.gates)} gates passed")
     registered = None
     if evaluated.passed:
         registered = register.run(model_dir, settings, trained.run_id, approved_by=approved_by, reason=reason)
+        tell(f"register: version {registered.version}, {registered.alias}")
     return PipelineResult(trained, evaluated, registered)
 
 
@@ -80,6 +91,7 @@ def command(
         ingest=_sources(ingest or []),
         since=train.in_utc(since),
         until=train.in_utc(until),
+        say=lambda line: print(line, flush=True),
     )
     if result.registered is None:
         raise GateRefused(f"run {result.trained.run_id}: {evaluate.refusal(result.evaluated.gates)}")

@@ -151,6 +151,9 @@ def run(
                     **{f"holdout.{name}": value for name, value in metrics.items()},
                     **{f"importance.{name}": value for name, value in importance.items()},
                     **{f"candidate.{i}": trial.score for i, trial in enumerate(trials_made)},
+                    "candidates.known": sum(
+                        search.key_of(trial.params) in known.scores for trial in trials_made
+                    ),
                     "rows.training": len(parts.train),
                     "rows.holdout": len(parts.holdout),
                     "rows.unlabelled": data.unlabelled,
