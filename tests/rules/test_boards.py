@@ -100,4 +100,4 @@ def test_boards_and_alerts_ask_for_metrics_that_the_contract_has():
 def test_a_variable_that_nobody_declares_is_an_error():
     with pytest.raises(KeyError):
         queries.resolve('up{model="$model"}', {})
-    assert queries.resolve('rate(up{a=~"$a"}[$__rate_interval])', {"a": ".*"}) == 'rate(up{a=~".*"}[1m])'
+    assert queries.resolve('rate(up{a=~"$a"}[$__rate_interval])', {"a": ".*"}) == 'rate(up{a=~".*"}[20s])'

@@ -5,7 +5,7 @@ Takes (dict "context" $ "passwords" <by user>). Passwords stand there as digests
 {{- define "serving.acl" -}}
 user default off
 user probe on nopass -@all +ping
-user metrics on #{{ sha256sum .passwords.metrics }} resetchannels -@all ~* +ping +info +client|setname +config|get +slowlog|len +slowlog|get +latency|latest +xlen +xinfo|stream +xinfo|groups +type +dbsize
+user metrics on #{{ sha256sum .passwords.metrics }} resetchannels -@all ~* +ping +info +client|setname +config|get +slowlog|len +slowlog|get +latency|latest +xlen +xinfo|stream +xinfo|groups +type +scan +select +dbsize
 {{- range .context.Values.global.models.namespaces }}
 user writer-{{ . }} on #{{ sha256sum (get $.passwords (printf "writer-%s" .)) }} resetchannels -@all ~predictions.{{ . }}.* +ping +select +xadd +xtrim
 user reader-{{ . }} on #{{ sha256sum (get $.passwords (printf "reader-%s" .)) }} resetchannels -@all ~predictions.{{ . }}.* +ping +select +client|setname +multi +exec +discard +xlen +xrange +xinfo|stream +xinfo|groups +xgroup|create +xreadgroup +xack +xdel
