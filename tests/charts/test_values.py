@@ -1,6 +1,7 @@
 """Values: all known ones are described and taken, unknown ones are refused by their names."""
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,11 @@ def test_the_notes_name_what_to_do_next(chart: str):
     notes = (charts.CHARTS / chart / "templates" / "NOTES.txt").read_text()
     commands = [line for line in notes.splitlines() if line.strip().startswith("kubectl ")]
     assert len(commands) >= 2, notes
+
+
+def test_helm_finds_nothing_to_mend(helm: Path):
+    folders = [str(charts.CHARTS / chart) for chart in charts.NAMES]
+    done = subprocess.run(
+        [str(helm), "lint", "--strict", *folders], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout
