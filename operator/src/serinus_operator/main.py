@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from serinus_operator import handlers
 from serinus_operator.adapters.kubernetes import Cluster, ClusterError, connect
@@ -85,10 +86,9 @@ async def _leads(election: Election, stop: asyncio.Event) -> bool:
     while not stop.is_set():
         if election.leading.is_set():
             return True
-        try:
-            await asyncio.wait_for(stop.wait(), 0.2)
-        except TimeoutError:
-            continue
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await stop.wait()
     return False
 
 

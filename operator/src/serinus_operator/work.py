@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 Key = tuple[str, str]
 _log = logging.getLogger(__name__)
@@ -56,10 +57,10 @@ class Work:
         if key is not None and wait <= 0:
             del self._due[key]
             return key
-        try:
-            await asyncio.wait_for(self._changed.wait(), min(wait, BEAT_SECONDS))
-        except TimeoutError:
-            return None
+        # No task of its own, as wait_for makes: at its end Kopf waits for every task that it does not know.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, BEAT_SECONDS)):
+                await self._changed.wait()
         return None
 
     def _later(self, key: Key, error: Exception) -> None:
