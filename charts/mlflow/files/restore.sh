@@ -9,7 +9,10 @@ if [ -z "$name" ] || [ ! -d "/backup/$name" ]; then
     exit 2
 fi
 cd "/backup/$name"
-sha256sum --check --quiet SHA256SUMS
+sha256sum --check --quiet SHA256SUMS || {
+    echo "backup $name is not as it was written; nothing was changed" >&2
+    exit 2
+}
 
 free() { # database, role, password
     others=$(PGPASSWORD="$3" psql --dbname="$1" --username="$2" --no-psqlrc --tuples-only --no-align --command \

@@ -182,6 +182,7 @@ def test_a_broken_backup_is_not_restored(release: Release):
     completed, words = release.job(f"{NAME}-mlflow-restore", "broken")
     assert not completed
     assert "mlflow.dump: FAILED" in words
+    assert "nothing was changed" in words
     assert models(release)
 
 
