@@ -30,9 +30,13 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def helm() -> Path:
+    return tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
+
+
+@pytest.fixture(scope="session")
+def rendered(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the rule files of the chart and the cases beside them."""
-    helm = tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
     folder = tmp_path_factory.mktemp("rules")
     for document in charts.objects(charts.template(helm, "monitoring", VALUES)):
         if document["kind"] == "ConfigMap" and document["metadata"]["name"].endswith("-prometheus-rules"):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 BOARDS = Path(__file__).resolve().parents[2] / "charts" / "monitoring" / "files" / "dashboards"
-# What a reader sees who has chosen nothing: every value of each variable, and the shortest interval for rates that
-# Grafana takes at five seconds between samples.
+# What a reader sees who has chosen nothing: every value of each variable, and the shortest interval for
+# rates that Grafana takes at five seconds between samples.
 FILLED = {"__rate_interval": "20s", "__range": "1h", "__interval": "30s"}
 
 

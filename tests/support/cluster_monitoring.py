@@ -1,0 +1,41 @@
+"""Prometheus and Alertmanager on the cluster, asked through the API server, which policies let in."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from kubernetes.client import ApiException
+from urllib3.exceptions import HTTPError
+
+from tests.support.cluster import Cluster, NotYet
+
+NAMESPACE = "serinus-system"
+PROMETHEUS, ALERTMANAGER = "serinus-prometheus:9090", "serinus-alertmanager:9093"
+SECONDS = 20
+
+
+def ask(cluster: Cluster, service: str, path: str, namespace: str = NAMESPACE, **query: str) -> Any:
+    """Return the JSON answer of a Service to a GET; raises NotYet where it does not answer with one.
+
+    Args:
+        cluster: where.
+        service: `name:port`.
+        path: with a leading slash.
+        namespace: the Service's.
+        query: parameters.
+    """
+    api = cluster.core.api_client
+    url = f"{api.configuration.host}/api/v1/namespaces/{namespace}/services/{service}/proxy{path}"
+    try:
+        answer = api.rest_client.request("GET", f"{url}?{urlencode(query)}", _request_timeout=SECONDS)
+        return json.loads(answer.read() or "null")
+    except (ApiException, HTTPError, ValueError) as error:
+        raise NotYet(f"{service}{path}: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def query(cluster: Cluster, expression: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+    """Return the series that an expression gives now; raises NotYet where Prometheus does not answer."""
+    answer = ask(cluster, PROMETHEUS, "/api/v1/query", namespace, query=expression)
+    assert answer["status"] == "success", answer
+    assert answer["data"]["resultType"] == "vector", answer
+    return list(answer["data"]["result"])
