@@ -6,7 +6,8 @@ import pytest
 from packaging.version import Version
 
 from serinus_airgap.compiling import command, linker_flags
-from serinus_airgap.groups import Declared, Group
+from serinus_airgap.fingerprint import changed
+from serinus_airgap.groups import Declared, Group, tool_inputs
 from serinus_airgap.toolchain import choose, missing, parse_version
 
 
@@ -46,3 +47,14 @@ def test_nothing_of_this_machine_goes_into_a_binary():
     assert words[:2] == ["/opt/go", "build"]
     assert {"-trimpath", "-buildvcs=false"} <= set(words)
     assert words[-3:] == ["-o", "/out/kind", "sigs.k8s.io/kind"]
+
+
+def test_build_tags_are_given_to_the_compiler_and_are_part_of_what_a_binary_is_made_of():
+    plain, tagged = (
+        Group("kind", Path("x"), Declared(tools={"kind": "sigs.k8s.io/kind"}, tags=tags), {})
+        for tags in ([], ["remove_all_sd", "netgo"])
+    )
+    words = command(Path("/opt/go"), tagged, "kind", Path("/out/kind"), 2)
+    assert words[words.index("-tags") + 1] == "remove_all_sd,netgo"
+    assert "-tags" not in command(Path("/opt/go"), plain, "kind", Path("/out/kind"), 2)
+    assert changed(tool_inputs(plain, "kind", "go1"), tool_inputs(tagged, "kind", "go1")) == "kind changed"
