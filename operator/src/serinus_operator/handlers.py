@@ -50,15 +50,22 @@ async def watch(
     settings.networking.error_backoffs = _BACKOFFS
     settings.queueing.error_delays = _BACKOFFS
     # Handlers only pass a key on: at the end there is nothing to wait for, and another may lead sooner.
-    settings.queueing.exit_timeout = 0.2
+    settings.queueing.exit_timeout = settings.queueing.idle_timeout = 0.2
     settings.watching.label_selectors[SERVICES[0], SERVICES[2]] = ROUTE_LABEL
     settings.watching.label_selectors[ROUTES[0], ROUTES[2]] = f"{ROUTE_LABEL}={ROUTE_LABEL_VALUE}"
     settings.watching.label_selectors[SLICES[0], SLICES[2]] = SERVICE_LABEL
     # Of a type that Kopf keeps to itself. Its own choice asks for the user's name, and ours has none.
     own: Any = identity
+    handlers = registry(news)
+
+    @kopf.on.cleanup(registry=handlers)
+    async def ended(**_: Any) -> None:
+        # Where a signal ended it, Kopf waits 5 s for its own wait for this flag.
+        stop.set()
+
     await kopf.operator(
         identity=own,
-        registry=registry(news),
+        registry=handlers,
         settings=settings,
         # One leads already, by a lease; Kopf's peering would pause two of the same priority for ever.
         standalone=True,
