@@ -87,7 +87,12 @@ def test_boards_and_alerts_ask_for_metrics_that_the_contract_has():
     ours = {re.sub(r"_(bucket|sum|count)$", "", word) for word in words if re.match(r"ml_|serinus_", word)}
     # Of the operator, and of kube-state-metrics about InferenceServices.
     others = {
-        *("serinus_route_backend_info", "serinus_route_weight"),
+        *(
+            "serinus_route_backend_info",
+            "serinus_route_weight",
+            "serinus_route_ready",
+            "serinus_operator_leader",
+        ),
         *("serinus_inferenceservice_condition",),
     }
     assert ours - others <= contract

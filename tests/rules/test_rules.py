@@ -71,3 +71,12 @@ def test_no_runbook_is_left_over_and_the_page_names_every_alert():
     page = (ROOT / "docs/reference/monitoring.md").read_text()
     listed = dict(re.findall(r"^\| \[(\w+)\]\([^)]*\) \| (\w+) \|", page, re.M))
     assert listed == {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
+
+
+def test_the_jobs_that_runbooks_start_are_there():
+    templates = "".join(path.read_text() for path in (ROOT / "manifests/jobs").rglob("*.yaml"))
+    known = set(re.findall(r"serinus\.dev/verb: (\w+)", templates))
+    runbooks = "".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
+    started = set(re.findall(r"--from=cronjob/churn-(\w+)", runbooks))
+    assert started
+    assert started <= known
