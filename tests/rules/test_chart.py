@@ -9,8 +9,6 @@ import yaml
 
 from tests.support import charts
 
-from serinus_airgap import versions
-
 ABSENT = {
     "prometheus": {"enabled": False},
     "alertmanager": {"enabled": False},
@@ -94,15 +92,3 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(
 ):
     with pytest.raises(charts.Refused, match=named_in_it):
         charts.template(helm, "monitoring", values)
-
-
-def test_images_are_the_pinned_ones():
-    pins = versions.load()
-    values = yaml.safe_load((charts.CHARTS / "monitoring/values.yaml").read_text())
-    assert {values[part]["image"] for part in ABSENT} | {values["redisExporter"]["image"]} == {
-        f"docker.io/prom/prometheus:{pins['PROMETHEUS']}",
-        f"docker.io/prom/alertmanager:{pins['ALERTMANAGER']}",
-        f"docker.io/grafana/grafana:{pins['GRAFANA']}",
-        f"registry.k8s.io/kube-state-metrics/kube-state-metrics:{pins['KUBE_STATE_METRICS']}",
-        pins["REDIS_EXPORTER_IMAGE"],
-    }
