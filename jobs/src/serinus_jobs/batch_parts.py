@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,10 +29,12 @@ from serinus_jobs.batch import PREDICTION, BatchResult, opened, refuse_same
 from serinus_jobs.errors import JobError
 from serinus_jobs.model_source import brought, pinned
 from serinus_jobs.settings import Settings
+from serinus_jobs.tables.digest import added, row_sum
 from serinus_jobs.tables.parquet_files import NULLABLE, ParquetSink
 from serinus_jobs.tables.progress import counting
-from serinus_jobs.tables.source import CHUNK_ROWS, temporary_beside
+from serinus_jobs.tables.source import CHUNK_ROWS, Source, temporary_beside
 from serinus_jobs.tables.spec import open_sink
+from serinus_jobs.tables.sql import SqlSource, as_text
 
 _JOIN_SECONDS = 1_800.0
 
@@ -102,7 +104,8 @@ def run_part(
                 found += len(chunk.frame)
             else:
                 answer, defaulted = predictor.predict(chunk)
-                _write_chunk(work, number, answer, defaulted)
+                about = {"defaulted": dict(defaulted), "rows": _rows_of(table, chunk.frame)}
+                _write_chunk(work, number, answer, about)
                 predicted += len(answer)
             advance(len(chunk.frame))
     if not rows:
@@ -118,6 +121,7 @@ def run_part(
             return PartResult(predicted, found, None)
         if table.fingerprint() != fingerprint:
             raise JobError(f"{table.name}: changed while it was read; nothing was written, run again")
+        _check_rows(work, table, chunks, chunk_rows)
         result = _join(work, chunks, rows, target, predictor.contract.revision)
         if run:
             _write(record, {**state, "result": asdict(result)})
@@ -152,7 +156,7 @@ def _join(work: Path, chunks: int, rows: int, target: str, revision: str) -> Bat
             answer = pq.read_table(path).to_pandas(types_mapper=NULLABLE.get)
             sink.write(answer)
             counted.update(map(str, answer[PREDICTION].tolist()))
-            defaulted.update(_read(path.with_suffix(".json")))
+            defaulted.update(_read(path.with_suffix(".json"))["defaulted"])
             written += len(answer)
         if written != rows:
             raise AssertionError(f"the source has {rows} rows, its {chunks} chunks {written}")
@@ -170,10 +174,30 @@ def _complete(work: Path, chunks: int) -> bool:
     return all(_chunk(work, number).exists() for number in range(chunks))
 
 
-def _write_chunk(work: Path, number: int, answer: pd.DataFrame, defaulted: Mapping[str, int]) -> None:
+def _rows_of(table: Source, frame: pd.DataFrame) -> int | None:
+    """Return what says which rows these are. A file gives its rows in one order; a database may not."""
+    return row_sum(as_text(frame)) if isinstance(table, SqlSource) else None
+
+
+def _check_rows(work: Path, table: Source, chunks: int, chunk_rows: int) -> None:
+    """Raise JobError where the chunks are not the table's rows, each once."""
+    if not isinstance(table, SqlSource):
+        return
+    whole = added(row_sum(as_text(chunk.frame)) for chunk in table.chunks(chunk_rows))
+    found = added(_read(_chunk(work, number).with_suffix(".json"))["rows"] for number in range(chunks))
+    if whole != found:
+        # What is there fits no order, so no later run may take it up.
+        shutil.rmtree(work, ignore_errors=True)
+        raise JobError(
+            f"{table.name}: gave its rows in another order to each part, so some were lost and others doubled. "
+            "Read a table with a primary key, or end the SELECT with ORDER BY a unique key. Nothing was written"
+        )
+
+
+def _write_chunk(work: Path, number: int, answer: pd.DataFrame, about: dict[str, Any]) -> None:
     path = _chunk(work, number)
     # First what belongs to it: the chunk's own file says that both are there.
-    _write(path.with_suffix(".json"), dict(defaulted))
+    _write(path.with_suffix(".json"), about)
     sink = ParquetSink(path)
     try:
         sink.write(answer)

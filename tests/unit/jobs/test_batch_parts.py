@@ -152,6 +152,25 @@ def test_the_target_can_be_a_table_of_a_database(part: Callable[..., PartResult]
         batch_parts.default_folder(target)
 
 
+def test_a_database_that_gives_each_part_another_order_is_found_out(artifact: Artifact, tmp_path: Path):
+    with sqlite3.connect(tmp_path / "in.db") as database:
+        customer_table().to_sql("customers", database, index=False)
+    # Each reading has an order of its own, as a query without ORDER BY may.
+    source = f"sqlite:///{tmp_path / 'in.db'}#SELECT * FROM customers ORDER BY random()"
+
+    def run(index: int) -> PartResult:
+        return batch_parts.run_part(
+            str(artifact[0]), source, str(tmp_path / "out.csv"), settings_in(tmp_path), index=index, of=2,
+            parts=tmp_path / "parts", chunk_rows=CHUNK,
+        )  # fmt: skip
+
+    assert run(0).joined is None
+    with pytest.raises(JobError, match="ORDER BY a unique key"):
+        run(1)
+    assert not (tmp_path / "out.csv").exists()
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["lock"]
+
+
 def test_a_bad_row_in_any_part_leaves_the_target_alone(
     part: Callable[..., PartResult], source: Path, tmp_path: Path
 ):

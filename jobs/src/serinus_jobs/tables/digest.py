@@ -6,10 +6,12 @@ order not matter; it finds any change that happens, not one that is crafted to s
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
+_WORD = 1 << 64
 _KEYS = ("serinus-row-hash", "serinus-row-mark")
 
 
@@ -19,6 +21,23 @@ def row_hashes(frame: pd.DataFrame) -> "np.ndarray[tuple[int, int], np.dtype[np.
     return np.column_stack(
         [pd.util.hash_pandas_object(plain, index=False, hash_key=key).to_numpy() for key in _KEYS]
     )
+
+
+def row_sum(frame: pd.DataFrame) -> int:
+    """Return the sum of the rows' hashes, 128 bits: the same for the same rows in any order.
+
+    Sums of parts, added up by `added`, are the sum of the whole; a row that is lost or doubled shows.
+    """
+    high, low = row_hashes(frame).sum(axis=0, dtype=np.uint64).tolist()
+    return int(high << 64 | low)
+
+
+def added(sums: Iterable[int]) -> int:
+    """Return the sum of `row_sum`s."""
+    high = low = 0
+    for each in sums:
+        high, low = (high + (each >> 64)) % _WORD, (low + each) % _WORD
+    return high << 64 | low
 
 
 class TableDigest:

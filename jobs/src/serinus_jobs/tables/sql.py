@@ -57,7 +57,7 @@ class SqlSource:
         """Return a SHA-256 over all rows, whatever their order."""
         digest = TableDigest()
         for chunk in self.chunks():
-            digest.update(chunk.frame.map(lambda cell: None if cell is None else repr(cell)))
+            digest.update(as_text(chunk.frame))
         return digest.hexdigest()
 
     @contextmanager
@@ -74,6 +74,11 @@ class SqlSource:
             raise JobError(f"{self.name}: there is no table {self._what!r}") from None
         except sa.exc.SQLAlchemyError as error:
             raise JobError(f"{self.name}: {_line(error)}") from None
+
+
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells as they are hashed: Python's own words for them, so that 1, 1.0 and True differ."""
+    return frame.map(lambda cell: None if cell is None else repr(cell))
 
 
 class SqlSink:
