@@ -189,8 +189,8 @@ def _check_rows(work: Path, table: Source, chunks: int, chunk_rows: int) -> None
         # What is there fits no order, so no later run may take it up.
         shutil.rmtree(work, ignore_errors=True)
         raise JobError(
-            f"{table.name}: gave its rows in another order to each part, so some were lost and others doubled. "
-            "Read a table with a primary key, or end the SELECT with ORDER BY a unique key. Nothing was written"
+            f"{table.name}: gave its rows in another order to each part, so some were lost, others doubled. "
+            "Read a table with a primary key, or end the SELECT with ORDER BY a unique key; nothing was written"
         )
 
 
