@@ -1,0 +1,162 @@
+"""The way in: open to nobody by mistake, and a cluster keeps what it has."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support import charts
+
+from serinus_airgap import versions
+
+TEAMS = {"global": {"models": {"namespaces": ["team-a", "team-b"]}}}
+TOKENS = {
+    "type": "jwt",
+    "jwt": {"issuer": "https://tokens.example.com", "jwksUri": "https://tokens.example.com/keys"},
+}
+OWN_GATEWAY = {"create": False, "existing": {"name": "public", "namespace": "gateways"}}
+
+
+def of(helm: Path, kind: str, **values: Any) -> dict[str, dict[str, Any]]:
+    """Return the chart's objects of one kind by namespace and name."""
+    found = charts.objects(charts.template(helm, "serving", {**TEAMS, **values}))
+    return {
+        f"{each['metadata'].get('namespace', '')}/{each['metadata']['name']}": each["spec"]
+        for each in found
+        if each["kind"] == kind
+    }
+
+
+def decoded(secret: charts.Object) -> dict[str, str]:
+    """Return what a Secret holds."""
+    return {key: base64.b64decode(text).decode() for key, text in secret["data"].items()}
+
+
+def test_each_listener_that_serves_models_asks_for_a_key(helm: Path):
+    for mode, expected in (("redirect", ["https"]), ("serve", ["http", "https"]), ("off", ["https"])):
+        gateway = {"http": {"mode": mode}}
+        (spec,) = of(helm, "Gateway", gateway=gateway).values()
+        serving = [
+            each["name"] for each in spec["listeners"] if each["allowedRoutes"]["namespaces"]["from"] == "All"
+        ]
+        policies = of(helm, "SecurityPolicy", gateway=gateway)
+        guarded = [each["sectionName"] for each in policies["serinus-system/serinus-gateway"]["targetRefs"]]
+        assert sorted(serving) == sorted(guarded) == expected
+
+
+def test_clear_text_is_redirected_where_nobody_asks_for_it(helm: Path):
+    (route,) = of(helm, "HTTPRoute").values()
+    (parent,) = route["parentRefs"]
+    assert parent["sectionName"] == "http"
+    (rule,) = route["rules"]
+    assert rule["filters"][0]["requestRedirect"] == {"scheme": "https", "port": 443, "statusCode": 301}
+    assert of(helm, "HTTPRoute", gateway={"http": {"mode": "serve"}}) == {}
+
+
+def test_a_team_is_opened_by_its_own_keys_and_the_administrators(helm: Path):
+    policies = of(helm, "SecurityPolicy")
+    for team in ("team-a", "team-b"):
+        held = policies[f"{team}/serinus-models"]["apiKeyAuth"]["credentialRefs"]
+        assert [(each.get("namespace", team), each["name"]) for each in held] == [
+            ("serinus-system", "serinus-admin-keys"),
+            (team, "serinus-api-keys"),
+        ]
+    held = policies["serinus-system/serinus-gateway"]["apiKeyAuth"]["credentialRefs"]
+    assert [each["name"] for each in held] == ["serinus-admin-keys"]
+
+
+def test_a_token_opens_the_namespaces_that_it_names(helm: Path):
+    policies = of(helm, "SecurityPolicy", auth=TOKENS)
+    for name, expected in (
+        ("team-a/serinus-models", ["*", "team-a"]),
+        ("serinus-system/serinus-gateway", ["*"]),
+    ):
+        rules = policies[name]["authorization"]
+        assert rules["defaultAction"] == "Deny"
+        (claim,) = rules["rules"][0]["principal"]["jwt"]["claims"]
+        assert (claim["name"], claim["values"]) == ("namespaces", expected)
+
+
+def test_a_cluster_keeps_its_own_gateway(helm: Path):
+    found = charts.objects(charts.template(helm, "serving", {**TEAMS, "gateway": OWN_GATEWAY}))
+    kinds = {each["kind"] for each in found}
+    assert not kinds & {
+        "Gateway",
+        "GatewayClass",
+        "EnvoyProxy",
+        "ClientTrafficPolicy",
+        "Certificate",
+        "Issuer",
+    }
+    for kind in ("SecurityPolicy", "BackendTrafficPolicy"):
+        policies = [each for each in found if each["kind"] == kind]
+        assert sorted(each["metadata"]["namespace"] for each in policies) == ["team-a", "team-b"]
+        for each in policies:
+            (selector,) = each["spec"]["targetSelectors"]
+            assert selector["matchLabels"] == {"serinus.dev/route": "true"}
+    (sources,) = {
+        yaml.safe_dump(each["spec"]["ingress"][0]["from"][0]["podSelector"])
+        for each in found
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "serinus-models"
+    }
+    assert "owning-gateway-name: public" in sources
+
+
+def test_a_team_may_have_limits_of_its_own(helm: Path):
+    policies = of(
+        helm, "BackendTrafficPolicy", limits={"byNamespace": {"team-a": {"requests": 7, "per": "Hour"}}}
+    )
+    assert sorted(policies) == ["serinus-system/serinus-gateway", "team-a/serinus-models"]
+    own = policies["team-a/serinus-models"]
+    assert own["rateLimit"]["local"]["rules"][0]["limit"] == {"requests": 7, "unit": "Hour"}
+    assert own["requestBuffer"] == {"limit": "1Mi"}
+    (answer,) = [each for each in own["responseOverride"] if each["match"]["statusCodes"][0]["value"] == 429]
+    assert answer["response"]["header"]["set"] == [{"name": "retry-after", "value": "3600"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"gateway": {"create": False}}, "gateway.existing.name"),
+        ({"gateway": {"https": {"enabled": False}}}, "no way in"),
+        ({"auth": {"type": "jwt", "jwt": {"issuer": "https://a"}}}, "auth.jwt.jwksUri or auth.jwt.jwks"),
+        ({"auth": {"type": "jwt", "jwt": {"jwks": "{}"}}}, "auth.jwt.issuer"),
+        ({"auth": {"type": "basic"}}, "/auth/type"),
+        ({"limits": {"per": "second"}}, "/limits/per"),
+        ({"limits": {"byNamespace": {"a": {"request": 1}}}}, "'request' not allowed"),
+    ],
+)
+def test_values_that_leave_no_way_in_or_open_one_are_refused(helm: Path, values: dict[str, Any], words: str):
+    with pytest.raises(charts.Refused, match=words):
+        charts.template(helm, "serving", values)
+
+
+def test_the_proxies_image_is_the_pinned_one(helm: Path):
+    (spec,) = of(helm, "EnvoyProxy").values()
+    deployment = spec["provider"]["kubernetes"]["envoyDeployment"]
+    assert deployment["container"]["image"].endswith(f":{versions.load()['ENVOY']}")
+    assert "envoyPDB" not in spec["provider"]["kubernetes"]
+    (spec,) = of(helm, "EnvoyProxy", envoy={"replicas": 2}).values()
+    assert spec["provider"]["kubernetes"]["envoyPDB"] == {"minAvailable": 1}
+
+
+def test_writers_of_the_log_add_to_their_own_streams_alone(helm: Path):
+    found = charts.objects(charts.template(helm, "serving", TEAMS))
+    secrets = {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): each
+        for each in found
+        if each["kind"] == "Secret"
+    }
+    (users,) = {
+        decoded(each)["users.acl"] for each in secrets.values() if "users.acl" in each.get("data", {})
+    }
+    rights = {line.split()[1]: line.split()[3:] for line in users.splitlines() if line.startswith("user ")}
+    assert rights["default"] == []
+    for team in ("team-a", "team-b"):
+        sink = decoded(secrets[team, "serinus-prediction-log"])["SERINUS_LOG_SINK"]
+        assert f"redis://writer-{team}:" in sink
+        assert f"stream=predictions.{team}.{{model}}" in sink
+        assert {"-@all", f"~predictions.{team}.*", "+xadd", "+xtrim"} <= set(rights[f"writer-{team}"])
+        assert not {"+xrange", "+xreadgroup", "+xdel"} & set(rights[f"writer-{team}"])
+        assert "+xadd" not in rights[f"reader-{team}"]
