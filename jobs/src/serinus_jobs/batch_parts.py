@@ -190,7 +190,7 @@ def _check_rows(work: Path, table: Source, chunks: int, chunk_rows: int) -> None
         shutil.rmtree(work, ignore_errors=True)
         raise JobError(
             f"{table.name}: gave its rows in another order to each part, so some were lost, others doubled. "
-            "Read a table with a primary key, or end the SELECT with ORDER BY a unique key; nothing was written"
+            "Name a table with a primary key, or ORDER BY a unique key; nothing was written"
         )
 
 
