@@ -55,7 +55,7 @@ def test_commands_exist(path: Path):
         for name in tomllib.loads((ROOT / room / "pyproject.toml").read_text())["project"].get("scripts", {})
     }
     for command in commands(path.read_text()):
-        words = [word for word in command.split() if not re.match(r"^[A-Z_]+=", word)]
+        words = [word for word in command.split() if not re.match(r"^[A-Z_]+=", word)] or [""]
         if words[0] == "make":
             assert set(words[1:]) <= TARGETS, command
         elif words[0].startswith((".venv/bin/serinus", "serinus-")):
