@@ -1,14 +1,14 @@
 """Stories: users ask 50 times a second, by the clock, without retries, while pods and weights change."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.support.cluster import GATEWAY, Namespace, NotYet, Object, until
-from tests.support.cluster_gateway import KEY, admin_key
 from tests.support.cluster_models import PREDICT, REQUEST, Model
+from tests.support.cluster_routes import RoutedModel
 from tests.support.faults import Entrance, is_ready, kill, restarts
 from tests.support.figures import Row
 from tests.support.gateway_load import Users, answered, in_flight, users
@@ -23,6 +23,10 @@ BEFORE, AFTER = 2 * RATE, 4 * RATE
 LONGEST_SECONDS = 300
 READY_SECONDS = 120
 SERVER, ENVOY = "kserve-container", "envoy"
+
+
+IRIS = [Request(PREDICT, json.dumps(REQUEST).encode(), "")]
+STABLE, NEXT = "iris-predictor", "iris-next-predictor"
 
 
 class Served:
@@ -58,15 +62,17 @@ class Served:
         self.namespace.apply(self.model.service)
         self.settled(count)
 
-    @contextmanager
-    def asked(self, folder: Path) -> Iterator[Users]:
-        """Have users before, during and after what happens inside."""
-        requests = [Request(PREDICT, json.dumps(REQUEST).encode(), "")]
-        headers = {"host": self.model.host, KEY: admin_key(self.namespace.cluster)}
-        with users(folder, GATEWAY, requests, rate=RATE, seconds=LONGEST_SECONDS, headers=headers) as load:
-            load.wait(BEFORE)
-            yield load
-            load.wait(AFTER)
+
+@contextmanager
+def asked(
+    namespace: Namespace, host: str, folder: Path, requests: Sequence[Request] = IRIS
+) -> Iterator[Users]:
+    """Have users before, during and after what happens inside."""
+    headers = {"host": host, **namespace.cluster.admin}
+    with users(folder, GATEWAY, requests, rate=RATE, seconds=LONGEST_SECONDS, headers=headers) as load:
+        load.wait(BEFORE)
+        yield load
+        load.wait(AFTER)
 
 
 def lost(outcomes: list[Outcome]) -> list[str]:
@@ -83,7 +89,7 @@ def test_a_server_pod_is_deleted(
     # Given a model of one pod, or two
     served = Served(namespace, pods)
     gone = served.pods()[0]["metadata"]["name"]
-    with served.asked(tmp_path) as load:
+    with asked(namespace, served.model.host, tmp_path) as load:
         # When one is deleted
         namespace.cluster.delete("v1", "Pod", gone, namespace.name)
         served.settled(pods, without=gone)
@@ -96,7 +102,7 @@ def test_a_server_pod_is_deleted(
 def test_a_model_is_scaled_up_and_down(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
     # Given a model of one pod
     served = Served(namespace, 1)
-    with served.asked(tmp_path) as load:
+    with asked(namespace, served.model.host, tmp_path) as load:
         # When its spec asks for three, and then for one again
         served.scale(3)
         load.wait(AFTER)
@@ -107,12 +113,35 @@ def test_a_model_is_scaled_up_and_down(namespace: Namespace, tmp_path: Path, rec
     assert not lost(outcomes)
 
 
+def test_a_canarys_share_goes_up_and_down(
+    namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]
+):
+    # Given a model with a second version that is ready and gets nothing
+    routed = RoutedModel(namespace).start()
+    routed.canary(0)
+    routed.model.ready("CanaryPredictorReady")
+    routed.weighs((STABLE, 100), (NEXT, 0))
+    with asked(namespace, routed.host, tmp_path) as load:
+        # When its share goes to 30 % and back
+        routed.edit("trafficPercent: 0", "trafficPercent: 30")
+        routed.weighs((STABLE, 70), (NEXT, 30))
+        load.wait(4 * AFTER)
+        routed.edit("trafficPercent: 30", "trafficPercent: 0")
+        routed.weighs((STABLE, 100), (NEXT, 0))
+    outcomes = load.stop()
+    # Then nobody notices, but for who answers
+    share = sum(each.revision == "next" for each in outcomes)
+    record(Row("the canary's weight goes 0 -> 30 -> 0", RATE, answered(outcomes), f"{share} by the canary"))
+    assert not lost(outcomes)
+    assert share > AFTER / 2
+
+
 def test_envoy_is_rolled(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
     # Given a model, and two Envoys in front of it
     served = Served(namespace, 1)
     entrance = Entrance(namespace.cluster)
     with entrance.of(2):
-        with served.asked(tmp_path) as load:
+        with asked(namespace, served.model.host, tmp_path) as load:
             # When both are replaced
             entrance.roll()
         outcomes = load.stop()
@@ -126,7 +155,7 @@ def test_an_envoy_is_killed(namespace: Namespace, tmp_path: Path, record: Callab
     served = Served(namespace, 1)
     entrance = Entrance(namespace.cluster)
     with entrance.of(2) as envoys:
-        with served.asked(tmp_path) as load:
+        with asked(namespace, served.model.host, tmp_path) as load:
             # When one of them gets SIGKILL, and is started again
             killed = kill(envoys[0], ENVOY)
             entrance.restarted(envoys[0])
@@ -141,7 +170,7 @@ def test_a_server_is_killed(namespace: Namespace, tmp_path: Path, record: Callab
     # Given a model of two pods
     served = Served(namespace, 2)
     victim = served.pods()[0]
-    with served.asked(tmp_path) as load:
+    with asked(namespace, served.model.host, tmp_path) as load:
         # When the server in one of them gets SIGKILL, and is started again
         killed = kill(victim, SERVER)
 
