@@ -172,6 +172,7 @@ def test_the_command_line(
 
     here = ("--model-dir", str(project))
     approved = ("--approved-by", "a", "--reason", "b")
+    assert ran("evaluate", *here)[0] == 2  # nothing is trained yet
     code, run_id = ran("train", *here, "--until", "2026-02-10")
     assert (code, len(run_id)) == (0, 32)
     code, told = ran("evaluate", *here, "--run-id", run_id)
@@ -180,7 +181,13 @@ def test_the_command_line(
     assert ran("register", *here, "--run-id", run_id, *approved) == (0, "1 champion")
     code, told = ran("pipeline", *here, *approved)
     assert code == 0
-    assert told.endswith(" 2 candidate")
+    assert [line.split()[0] for line in told.splitlines()[:3]] == ["train:", "evaluate:", "register:"]
+    newest, *rest = told.splitlines()[-1].split()
+    assert rest == ["2", "candidate"]
+    # Without a run's name it is the newest training's.
+    code, told = ran("evaluate", *here)
+    assert (code, told.splitlines()[0]) == (0, f"run {newest}")
+    assert ran("register", *here, *approved) == (0, "2 candidate")
     write_project(project, name="cli", gates={"minimum": {"roc_auc": 0.9999}})
     assert ran("pipeline", *here, *approved)[0] == 3
     assert ran("evaluate", *here, "--run-id", run_id)[0] == 3

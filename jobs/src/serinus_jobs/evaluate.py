@@ -237,9 +237,10 @@ def command(
 ) -> None:
     """Judge a run; ends with 3 where a gate failed."""
     settings = Settings.from_environment()
-    run_id = run_id or trainings.newest(settings, load_model(model_dir).name)
+    if not run_id:
+        run_id = trainings.newest(settings, load_model(model_dir).name)
+        print(f"run {run_id}")
     result = run(model_dir, settings, run_id)
-    print(f"run {run_id}")
     for each in result.gates:
         print(f"{'passed' if each.passed else 'FAILED'}  {each.name}: {each.detail}")
     if not result.passed:
