@@ -85,6 +85,12 @@ def test_servers_may_read_and_nobody_may_enter_without_a_password(release: Relea
     assert "NOPERM" in release.redis("reader", "set", "feature", "8")
     # And Jobs write, but cannot throw everything away
     assert "NOPERM" in release.redis("default", "flushall")
+    # And who has the password of Feast's registry cannot read MLflow's database
+    login = ["env", f"PGPASSWORD={release.secret(f'{NAME}-postgresql')['feast-password']}"]
+    psql = ["/usr/lib/postgresql/15/bin/psql", "--host=127.0.0.1", "--username=feast", "--command=select 1"]
+    ran = release.namespace.execute(release.pod("postgresql"), *login, *psql, "--dbname=mlflow")
+    assert "permission denied for database" in ran.output
+    assert release.namespace.execute(release.pod("postgresql"), *login, *psql, "--dbname=feast").code == 0
     # And without a password there is nothing but a ping
     pod = release.pod("redis")
     assert "NOAUTH" in release.namespace.execute(pod, "redis-cli", "get", "feature").output
