@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "manifests/models/*/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "charts/*/README.md", "manifests/*/**/README.md")
     for path in ROOT.glob(pattern)
     if ".venv" not in path.parts
 )
@@ -91,6 +91,7 @@ def test_every_room_is_on_the_map_and_in_the_readme():
         "jobs",
         "model-server",
         "operator",
+        "charts",
         "local",
         "cluster",
         "airgap",
