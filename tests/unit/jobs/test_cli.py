@@ -1,9 +1,11 @@
 """`serinus-jobs` as a person meets it when something is wrong: one line, an exit code, no traceback."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from serinus_jobs import generate
 from serinus_jobs.cli import main
 
 
@@ -41,3 +43,45 @@ def test_broken_yaml_is_one_line_that_names_the_line(capsys, tmp_path: Path, tex
     assert code == 2
     assert len(said.splitlines()) == 1
     assert said.startswith(f"serinus-jobs ingest: {tmp_path / 'data.yaml'}: {place}")
+
+
+def test_sigterm_ends_a_verb_as_a_person_would(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    tidied = []
+
+    def run(out: Path, **others: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            tidied.append(out)
+
+    monkeypatch.setattr(generate, "run", run)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", "--out", str(tmp_path)])
+    assert ended.value.code == 143
+    assert tidied == [tmp_path]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_ingest_takes_several_tables_each_with_its_source(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("SERINUS_DATA", str(tmp_path / "data"))
+    (tmp_path / "data.yaml").write_text(
+        "tables: {a: {columns: {x: {type: int64}}}, b: {columns: {y: {type: string}}}}"
+    )
+    (tmp_path / "a.csv").write_text("x\n1\n2\n")
+    (tmp_path / "b.csv").write_text("y\nq\n")
+    tables = [
+        f"--{kind}={value}"
+        for name in "ab"
+        for kind, value in (("table", name), ("source", tmp_path / f"{name}.csv"))
+    ]
+    with pytest.raises(SystemExit, match="0"):
+        main(["ingest", "--model-dir", str(tmp_path), *tables])
+    said = capsys.readouterr().out
+    assert "table a\nread 2 = written 2" in said
+    assert "table b\nread 1 = written 1" in said
+    code, said = refused(capsys, "ingest", "--model-dir", tmp_path, *tables, "--table=a")
+    assert code == 2
+    assert "3 --table, 2 --source: each table needs one source" in said
