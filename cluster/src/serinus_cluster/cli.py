@@ -23,7 +23,7 @@ from serinus_cluster.edges.probe import probe
 from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.edges.tools import find
 from serinus_cluster.place import Place
-from serinus_cluster.plan import CONTEXT, GATEWAY_URL, plan
+from serinus_cluster.plan import CONTEXT, GATEWAY_URL, SYSTEM, plan
 from serinus_cluster.runner import StepFailed, World, run
 from serinus_cluster.telling import Lines, save
 
@@ -41,9 +41,9 @@ def cluster() -> None:
 
 @application.command()
 def up(situation: Wanted = "auto") -> None:
-    """Bring the cluster up, or mend what is missing; ends with a prediction through the gateway.
+    """Bring the cluster up, or mend what is missing; ends with a prediction, a feature read, a scrape.
 
-    Ends with 0 when the prediction came, with 1 at the first step that failed.
+    Ends with 0 when they came, with 1 at the first step that failed.
     """
     console = Console(soft_wrap=True)
     place = Place(versions.load())
@@ -66,6 +66,7 @@ def up(situation: Wanted = "auto") -> None:
         total = sum(result.seconds for result in results)
         console.print(f"up after {total:.1f} s, {changed} of {len(results)} steps had something to do")
         console.print(f"kubectl --context {CONTEXT} ...; models answer at {GATEWAY_URL} under their Host")
+        console.print(f"and header x-api-key, a value of Secret serinus-admin-keys in {SYSTEM}")
 
     try:
         _guarded("up", bring_up)

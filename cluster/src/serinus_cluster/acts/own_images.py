@@ -51,16 +51,21 @@ class OwnImages:
     def _make(self, image: OwnImage, names: dict[str, str], seconds: float) -> str | None:
         """Return what was done, or None where the registry had it."""
         name = names[image.name]
+        pushed = _pushed(name)
+        # What another stands on has to be in Docker as well, for its build.
         needed = any(other.stands_on == image.name and not _pushed(names[other.name]) for other in IMAGES)
-        if _pushed(name) and not needed:
+        if pushed and not needed:
             return None
         try:
             built = edge.ensure(self.place.root, self.place.pins, image, names, seconds=seconds)
-            edge.push(name, moving(name), seconds=seconds)
+            if not pushed:
+                edge.push(name, moving(name), seconds=seconds)
         except CommandFailed as error:
             # What runs the others side by side tells failures by this type.
             raise BuildError(f"{image.name}: {error}") from error
-        return "built" if built else "pushed"
+        if built:
+            return "built"
+        return None if pushed else "pushed"
 
     def _tell(self, names: dict[str, str]) -> None:
         self.place.pins.update({image.key: names[image.name] for image in IMAGES})
