@@ -86,7 +86,12 @@ class Cluster:
         """Merge `change` into an object, as `kubectl patch --type=merge` does, and return it."""
         resource = self._dynamic.resources.get(api_version=api_version, kind=kind)
         answer = self._dynamic.patch(
-            resource, body=change, name=name, namespace=namespace, content_type="application/merge-patch+json"
+            resource,
+            body=change,
+            name=name,
+            namespace=namespace,
+            field_manager=MANAGER,
+            content_type="application/merge-patch+json",
         )
         return dict(answer.to_dict())
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.cluster import Cluster, NotYet, Object, pod_state, until
+from tests.support.cluster import MANAGER, Cluster, NotYet, Object, pod_state, until
 
 NODE = "serinus-control-plane"
 GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway", "serinus", "serinus-system")
@@ -20,9 +20,24 @@ def kill(pod: Object, container: str) -> tuple[float, float]:
 
     From inside it could not be done: the first process of a container ignores what it has no handler for.
     """
+    return _task(pod, container, "kill --signal SIGKILL")
+
+
+@contextmanager
+def frozen(pod: Object, container: str) -> Iterator[None]:
+    """Let a container's processes stand still for a while, as on a node that hangs."""
+    _task(pod, container, "pause")
+    try:
+        yield
+    finally:
+        _task(pod, container, "resume")
+
+
+def _task(pod: Object, container: str, action: str) -> tuple[float, float]:
+    """Do something to a container from the node; return the Unix times it lies between."""
     statuses = {each["name"]: each for each in pod["status"]["containerStatuses"]}
     identity = statuses[container]["containerID"].removeprefix("containerd://")
-    script = f"date +%s.%N; ctr --namespace k8s.io tasks kill --signal SIGKILL {identity}; date +%s.%N"
+    script = f"date +%s.%N; ctr --namespace k8s.io tasks {action} {identity}; date +%s.%N"
     command = ["docker", "exec", NODE, "sh", "-euc", script]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
     before, after = map(float, done.stdout.split())
@@ -90,6 +105,7 @@ class Entrance:
         finally:
             self._change({"replicas": before})
             self.settled(before or 1)
+            self._disown()
 
     def roll(self) -> None:
         """Have every Envoy replaced by a new one and wait until the old ones are gone."""
@@ -97,10 +113,19 @@ class Entrance:
         self._change({"pod": {"annotations": {ROLLED: str(time.time_ns())}}})
         self.settled(len(before), frozenset(each["metadata"]["uid"] for each in before))
 
-    def _deployment(self) -> Object:
+    def _get(self) -> Object:
         proxy = self._cluster.get(*ENVOY_PROXY, self._proxy, GATEWAY[3])
         assert proxy is not None, f"EnvoyProxy {self._proxy} is missing: run make up"
-        return dict(proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"])
+        return proxy
+
+    def _deployment(self) -> Object:
+        return dict(self._get()["spec"]["provider"]["kubernetes"]["envoyDeployment"])
+
+    def _disown(self) -> None:
+        """Give back what was changed: Helm refuses to change a field that somebody else owns."""
+        others = [each for each in self._get()["metadata"]["managedFields"] if each["manager"] != MANAGER]
+        change = {"metadata": {"managedFields": others}}
+        self._cluster.patch(*ENVOY_PROXY, self._proxy, change, GATEWAY[3])
 
     def _change(self, deployment: Object) -> None:
         change = {"spec": {"provider": {"kubernetes": {"envoyDeployment": deployment}}}}
