@@ -214,6 +214,17 @@ class Operator:
             raise NotYet("nobody leads")
         return holder
 
+    def leads_instead_of(self, pod: str) -> None:
+        """Raise NotYet until somebody leads that is not `pod`."""
+        if self.leader() == pod:
+            raise NotYet(pod)
+
+    def pod(self, name: str) -> Object:
+        """Return one of its pods."""
+        found = self.cluster.get("v1", "Pod", name, self.namespace)
+        assert found is not None, f"no pod {name}"
+        return found
+
     def may(self, verb: str, resource: str, namespace: str | None = None) -> bool:
         """Ask the API server whether the operator's account may; `resource` is group/name[/subresource]."""
         group, name, *rest = resource.split("/")

@@ -7,6 +7,7 @@ import pytest
 from tests.support.cluster import Cluster, Namespace, NotYet, until
 from tests.support.cluster_models import READY_SECONDS
 from tests.support.cluster_routes import Operator, RoutedModel
+from tests.support.faults import frozen, kill, restarts
 
 pytestmark = pytest.mark.cluster
 
@@ -42,37 +43,40 @@ def test_routes_stay_without_the_operator_and_another_pod_takes_over(
     operator.scale(2)
     first = until("a pod leads", operator.leader, TAKE_OVER_SECONDS)
     model.weighs((STABLE, 100), (NEXT, 0))
-    # When the leader is killed on the spot, without a word to the lease
+    # When the leader hangs, so that it can neither act nor give its lease up
+    pod = operator.pod(first)
     start = time.monotonic()
-    operator.cluster.core.delete_namespaced_pod(first, operator.namespace, grace_period_seconds=0)
-    assert model.split(100) == {"stable": 100}
-
-    def another() -> float:
-        if operator.leader() == first:
-            raise NotYet(first)
-        return time.monotonic() - start
-
-    # Then another leads before long, and traffic moves again
-    figure(
-        "seconds until another operator leads, the first one killed",
-        f"{until('another leads', another, TAKE_OVER_SECONDS):.1f}",
-    )
-    model.edit("trafficPercent: 0", "trafficPercent: 50")
-    model.weighs((STABLE, 50), (NEXT, 50))
-    # When a leader is asked to go, then it hands over at once
+    with frozen(pod, "operator"):
+        model.edit("trafficPercent: 0", "trafficPercent: 50")
+        # Then another leads once the lease has run out, and traffic moves
+        until("another leads", lambda: operator.leads_instead_of(first), TAKE_OVER_SECONDS)
+        figure("seconds until another operator leads, the first one hanging", _since(start))
+        model.weighs((STABLE, 50), (NEXT, 50))
     second = operator.leader()
+
+    # And the first ends itself as soon as it comes to, and does not lead
+    def ended() -> None:
+        if restarts(operator.pod(first)) <= restarts(pod):
+            raise NotYet("it runs")
+
+    until("the first one has ended", ended, TAKE_OVER_SECONDS)
+    assert operator.leader() == second
+    # When the leader's process is killed, then what is asked right after is done all the same
     start = time.monotonic()
-    operator.cluster.core.delete_namespaced_pod(second, operator.namespace)
+    kill(operator.pod(second), "operator")
+    model.edit("trafficPercent: 50", "trafficPercent: 20")
+    model.weighs((STABLE, 80), (NEXT, 20))
+    figure("seconds until an edit is done, the operator's leader killed right before", _since(start))
+    # When a leader is asked to go, then it hands over at once
+    third = until("a pod leads", operator.leader, TAKE_OVER_SECONDS)
+    start = time.monotonic()
+    operator.cluster.core.delete_namespaced_pod(third, operator.namespace)
+    until("another leads", lambda: operator.leads_instead_of(third), TAKE_OVER_SECONDS)
+    figure("seconds until another operator leads, the first one asked to go", _since(start))
 
-    def handed() -> float:
-        if operator.leader() == second:
-            raise NotYet(second)
-        return time.monotonic() - start
 
-    figure(
-        "seconds until another operator leads, the first one asked to go",
-        f"{until('another leads', handed, TAKE_OVER_SECONDS):.1f}",
-    )
+def _since(start: float) -> str:
+    return f"{time.monotonic() - start:.1f}"
 
 
 def test_a_team_can_go_while_the_operator_is_away(namespace: Namespace, operator: Operator):
