@@ -211,6 +211,31 @@ def test_bad_input_is_not_tried_again(jobs: Jobs):
     assert "/data/not-there.csv: cannot be read" in said
 
 
+def test_unsuspended_it_runs_by_its_schedule(jobs: Jobs):
+    # Given a CronJob for each minute
+    each_minute = json.dumps({"spec": {"suspend": False, "schedule": "* * * * *"}})
+    jobs.kubectl("patch", "cronjob", "churn-ingest", "--patch", each_minute)
+    try:
+        # When a minute begins
+        def look() -> str:
+            cronjob = jobs.namespace.get("batch/v1", "CronJob", "churn-ingest") or {}
+            for active in cronjob["status"].get("active", []):
+                return str(active["name"])
+            raise NotYet(cronjob["status"])
+
+        job = until("the schedule has made a Job", look, 90)
+        jobs.made.append(job)
+    finally:
+        jobs.apply("churn")
+    # Then its Job is named after the minute, and does what one made by hand does
+    status = jobs.ended(job)["status"]
+    assert re.fullmatch(r"churn-ingest-\d+", job)
+    assert condition(status) == "Complete"
+    cronjob = jobs.namespace.get("batch/v1", "CronJob", "churn-ingest")
+    assert cronjob is not None
+    assert cronjob["spec"]["suspend"] is True
+
+
 def test_the_log_is_collected_labelled_and_watched(jobs: Jobs):
     # Given a day's predictions as the server logs them
     jobs.done("churn-fit", program(SERVE % {"mark": MARK}))
