@@ -21,7 +21,8 @@ OF_CI = {"make up", "make down"}
 LONGEST_SECONDS = 1500
 JOBS = ("first-data", "first-training", "second-fit", "second-evaluate", "second-register")
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.M | re.S)
-MARK = "--- block "
+# Without a dash at its beginning, which printf would take for an option.
+MARK = "=== block "
 
 
 @dataclass
@@ -98,7 +99,7 @@ def test_the_tutorial_is_true(newcomer: Path):
         lines = [line for line in block.commands.splitlines() if line not in OF_CI]
         for line in set(block.commands.splitlines()) & OF_CI:
             assert f"\n{line}\n" in ci, f"{line} is left to CI, which does not run it"
-        script += [f"echo '{MARK}{number}'", *lines]
+        script += [f"printf '\\n{MARK}{number}\\n'", *lines]
     (newcomer / "said").touch()
     environment = {**os.environ, "KUBECONFIG": str(newcomer / "kubeconfig"), "NO_PROXY": "*"}
     with (newcomer / "said").open("w") as said:

@@ -1,7 +1,7 @@
 """Story: the load steps up, and the HPA's second pod comes.
 
-The server needs little: the test asks for 10m of a core and lets the HPA act at half of that, so that a bounded
-load is a step at all. Measured is the way through metrics, HPA and the pod's start, not the server's appetite.
+The server needs little: the test asks for 10m of a core and lets the HPA act at half of that, so that a
+bounded load is a step at all. Measured is the way through metrics, HPA and the pod, not the appetite.
 """
 
 import json
