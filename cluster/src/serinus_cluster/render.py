@@ -1,7 +1,9 @@
-"""Fill `${PIN}` in a manifest or a values file from the table of pins: one fact stays in one file."""
+"""Manifests as text: `${PIN}` filled from the table of pins (one fact stays in one file), and parted."""
 
 import re
 from collections.abc import Mapping
+
+import yaml
 
 
 class UnknownPin(ValueError):
@@ -22,3 +24,15 @@ def render(text: str, pins: Mapping[str, str], place: str) -> str:
             raise UnknownPin(f"{place}: ${{{match[1]}}} is no key of versions.env") from None
 
     return re.sub(r"\$\{([A-Z][A-Z0-9_]*)\}", value, text)
+
+
+def by_namespace(text: str, namespace: str) -> dict[str, str]:
+    """Return the manifests of each namespace; `namespace` is that of objects which name none.
+
+    kubectl takes no file whose objects name another namespace than its own option does.
+    """
+    parted: dict[str, list[object]] = {}
+    for each in yaml.safe_load_all(text):
+        if each:
+            parted.setdefault(each["metadata"].get("namespace", namespace), []).append(each)
+    return {where: yaml.safe_dump_all(objects) for where, objects in parted.items()}

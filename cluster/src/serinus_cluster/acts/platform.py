@@ -118,7 +118,8 @@ class ChartRelease:
         if release.description != self._mark():
             return "version or values differ"
         objects = helm.manifest(name, namespace)
-        return None if self.place.kubectl.exists(objects, namespace) else "an object of it is missing"
+        absent = self.place.kubectl.absent(objects, namespace)
+        return f"an object of it is missing: {absent.splitlines()[0]}" if absent else None
 
     def apply(self, seconds: float) -> Outcome:
         """Install or upgrade. A run that was killed half way leaves a lock, which is taken off first."""

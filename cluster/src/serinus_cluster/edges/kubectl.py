@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serinus_cluster.edges.shell import CommandFailed, Done, attempt
+from serinus_cluster.render import by_namespace
 
 # Our name among the field managers: what we applied before can be taken back by applying less.
 MANAGER = "--field-manager=serinus"
@@ -44,7 +45,14 @@ class Kubectl:
         words = ("apply", "--server-side", "--force-conflicts", MANAGER, "--filename", "-")
         self.run(*words, seconds=seconds, stdin=text)
 
-    def exists(self, text: str, namespace: str) -> bool:
-        """Whether every object of these manifests is there, whatever it looks like."""
-        words = ("get", "--namespace", namespace, "--output", "name", "--filename", "-")
-        return self.attempt(*words, stdin=text).ok
+    def absent(self, text: str, namespace: str) -> str | None:
+        """Return what the server says of objects of these manifests that are not there; None where all are.
+
+        `namespace` is that of objects which name none.
+        """
+        for where, objects in by_namespace(text, namespace).items():
+            words = ("get", "--namespace", where, "--output", "name", "--filename", "-")
+            done = self.attempt(*words, stdin=objects)
+            if not done.ok:
+                return done.words
+        return None
