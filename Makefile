@@ -53,11 +53,11 @@ down: setup ## delete the cluster, its registry and its network
 doctor: setup ## what `make up` needs and misses on this machine, and how to get it
 	$(BIN)/serinus-cluster doctor
 
-test-cluster: setup ## the stories on the cluster of `make up` (minutes)
+test-cluster: setup ## the stories on the cluster of `make up` that CI runs (a quarter of an hour)
 	$(BIN)/python -m pytest -m "cluster and not full"
 
-e2e-full: setup ## losses, latency and limits on the cluster of `make up`, printed as figures (about half an hour)
-	$(BIN)/python -m pytest -m full -s
+e2e-full: setup ## every story on the cluster of `make up`; losses, latency and limits printed as figures (an hour)
+	$(BIN)/python -m pytest -m "cluster or full" -s
 
 demo: setup ## the whole loop on this machine, ends with an HTML report
 	$(BIN)/serinus-local demo

@@ -124,6 +124,7 @@ def test_churn_train_goes_from_ingest_to_register(jobs: Jobs, figure: Figure):
     figure("churn-train, ingest to register", f"version {version}, {alias}; {_seconds(status)} s")
 
 
+@pytest.mark.full
 def test_each_verb_alone(jobs: Jobs):
     # When each step of the chain is a Job of its own
     (ingested,) = jobs.done("churn-ingest")
@@ -138,6 +139,7 @@ def test_each_verb_alone(jobs: Jobs):
     assert re.fullmatch(r"\d+ (champion|candidate)", registered.strip())
 
 
+@pytest.mark.full
 def test_a_search_in_parts_is_made_once(jobs: Jobs):
     # Given the search as an Indexed Job
     first = jobs.done("churn-trials")
@@ -211,6 +213,7 @@ def test_bad_input_is_not_tried_again(jobs: Jobs):
     assert "/data/not-there.csv: cannot be read" in said
 
 
+@pytest.mark.full
 def test_unsuspended_it_runs_by_its_schedule(jobs: Jobs):
     # Given a CronJob for each minute
     each_minute = json.dumps({"spec": {"suspend": False, "schedule": "* * * * *"}})
@@ -236,6 +239,7 @@ def test_unsuspended_it_runs_by_its_schedule(jobs: Jobs):
     assert cronjob["spec"]["suspend"] is True
 
 
+@pytest.mark.full
 def test_the_log_is_collected_labelled_and_watched(jobs: Jobs):
     # Given a day's predictions as the server logs them
     jobs.done("churn-fit", program(SERVE % {"mark": MARK}))

@@ -154,6 +154,7 @@ def release(namespace: Namespace) -> Iterator[Callable[[dict[str, Any]], None]]:
     subprocess.run([helm, "uninstall", namespace.name, *where], check=True, capture_output=True, timeout=120)
 
 
+@pytest.mark.full
 def test_an_alert_is_told_to_whoever_listens(
     namespace: Namespace, release: Callable[[dict[str, Any]], None], figure: Callable[[str, str], None]
 ):

@@ -79,6 +79,7 @@ def _since(start: float) -> str:
     return f"{time.monotonic() - start:.1f}"
 
 
+@pytest.mark.full
 def test_a_team_can_go_while_the_operator_is_away(namespace: Namespace, operator: Operator):
     # Given a routed model, and no operator
     model = RoutedModel(namespace).start()

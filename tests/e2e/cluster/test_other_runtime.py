@@ -20,7 +20,7 @@ from tests.support.cluster_pods import finished, python_pod
 
 from serinus_airgap import buildkit, versions
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "manifests/examples"

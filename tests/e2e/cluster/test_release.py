@@ -11,7 +11,7 @@ from tests.support import charts
 from tests.support.cluster import MARK, Cluster, Namespace, NotYet, until
 from tests.support.cluster_release import Release
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(900)]
 NAME = "kept"
 CUSTOMERS = 50
 MODELS = Path(__file__).parents[3] / "manifests" / "models"

@@ -11,7 +11,7 @@ import pytest
 from tests.support.cluster import GATEWAY, Namespace, NotYet, until
 from tests.support.cluster_models import PREDICT, REQUEST, Model
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(480)]
 
 # Well above half of the 20m that the runtime requests; a fraction of a core for cluster and client together.
 REQUESTS_PER_SECOND = 250
