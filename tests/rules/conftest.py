@@ -11,22 +11,21 @@ from serinus_airgap import tools, versions
 from serinus_airgap.progress import Reporter
 from tests.support import charts
 
-ROOT = Path(__file__).resolve().parents[2]
 # Limits of single models that the cases use.
 VALUES = {"alerts": {"models": {"lenient": {"accuracy": 0.5}, "strict": {"accuracy": 0.95}}}}
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """The one that `make up` compiles, else the user's own. CI fails without it, a developer's run skips."""
-    built = ROOT / ".serinus/airgap/bin/prometheus/promtool"
+    """Ours, else the user's own. CI fails without it, a developer's run skips."""
+    built = tools.TOOLS / "promtool"
     if built.is_file():
         return built
     if found := shutil.which("promtool"):
         return Path(found)
     if os.environ.get("CI"):
-        pytest.fail("promtool is missing: `make up` compiles it where images cannot be pulled, or install it")
-    pytest.skip("promtool is not installed")
+        pytest.fail("promtool is missing: `serinus-airgap tool promtool` compiles it")
+    pytest.skip("promtool is not installed (serinus-airgap tool promtool)")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`serinus-airgap`: build what is stale, list what would be, print sizes."""
+"""`serinus-airgap`: build what is stale, list what would be, print sizes, compile one tool."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from serinus_airgap import sizes, toolchain
+from serinus_airgap import sizes, toolchain, tools
 from serinus_airgap.build import REGISTRY, survey
 from serinus_airgap.build import build as build_images
 from serinus_airgap.build import push as push_images
@@ -78,6 +78,15 @@ def sizes_() -> None:
         raise BuildError(
             f"the disk is short by {(needed - there) / sizes.GB:.1f} GB; free some before `build`"
         )
+
+
+@app.command()
+def tool(name: Annotated[str, typer.Argument(help=f"one of {', '.join(tools.GROUP_OF)}")]) -> None:
+    """Compile a program for this machine where it is missing or stale, and print where it lies."""
+    if name not in tools.GROUP_OF:
+        raise BuildError(f"no tool {name}: there are {', '.join(tools.GROUP_OF)}")
+    console = Console(stderr=True)
+    print(tools.ensure(load(), (name,), reporter=Reporter(console))[name])
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""The programs that a person's machine needs: kind, kubectl and helm, compiled into .serinus/tools."""
+"""Programs for this machine, compiled into .serinus/tools: what a cluster needs, and promtool for the tests."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +13,19 @@ from serinus_airgap.progress import Reporter
 from serinus_airgap.versions import ROOT
 
 TOOLS = ROOT / ".serinus" / "tools"
-GROUP_OF = {"kind": "kind", "kubectl": "kubernetes", "helm": "helm"}
+GROUP_OF = {"kind": "kind", "kubectl": "kubernetes", "helm": "helm", "promtool": "prometheus"}
+# What a cluster needs.
+FOR_A_CLUSTER = ("kind", "kubectl", "helm")
 
 
-def ensure(pins: Mapping[str, str], *, reporter: Reporter | None = None, workers: int = 2) -> dict[str, Path]:
-    """Return kind, kubectl and helm by name, compiled where they are missing or stale.
+def ensure(
+    pins: Mapping[str, str],
+    names: Sequence[str] = FOR_A_CLUSTER,
+    *,
+    reporter: Reporter | None = None,
+    workers: int = 2,
+) -> dict[str, Path]:
+    """Return tools (keys of GROUP_OF) by name, compiled where they are missing or stale.
 
     Raises:
         DescriptionError: a go.mod and the pins part.
@@ -29,8 +37,8 @@ def ensure(pins: Mapping[str, str], *, reporter: Reporter | None = None, workers
         reporter.forget("tools")
         go = toolchain.find(pins)
         TOOLS.mkdir(parents=True, exist_ok=True)
-        for tool, name in GROUP_OF.items():
-            group = groups.load(name, pins)
+        for tool in names:
+            group = groups.load(GROUP_OF[tool], pins)
             begun = reporter.telling(tool, "compiling")
             compiled = compile_tool(group, tool, go, workers, begun=begun)
             found[tool] = _place(compiled.path, TOOLS / tool)
