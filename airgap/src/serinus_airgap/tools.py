@@ -1,4 +1,4 @@
-"""Programs for this machine, compiled into .serinus/tools: what a cluster needs, and promtool for the tests."""
+"""Programs for this machine, compiled into .serinus/tools: for a cluster, and promtool for the tests."""
 
 import shutil
 from collections.abc import Mapping, Sequence
