@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support import charts
+from tests.support.programs import program
 
 SITUATIONS = sorted(path.stem for path in (Path(__file__).parent / "values").glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    return charts.helm()
+    return program("helm")
 
 
 @pytest.fixture(scope="session", params=["defaults", *SITUATIONS])

@@ -1,7 +1,6 @@
 """The models' Jobs as kubectl renders them: every verb, every pod restricted, one fact in one place."""
 
 import re
-import shutil
 import subprocess
 import tomllib
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from rich.console import Console
 from tests.support.charts import ROOT, Object, objects
 from tests.support.pod_security import violations
+from tests.support.programs import program
 
-from serinus_airgap import tools, versions
-from serinus_airgap.progress import Reporter
+from serinus_airgap import versions
 from serinus_jobs.cli import VERBS
 from serinus_jobs.errors import GateRefused, JobError
 from serinus_jobs.project import load_model
@@ -31,11 +29,7 @@ def model(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def rendered(model: str) -> list[Object]:
     """What `kubectl apply -k` would send."""
-    built = ROOT / ".serinus" / "tools" / "kubectl"
-    binary = str(built) if built.exists() else shutil.which("kubectl")
-    if binary is None:
-        binary = str(tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["kubectl"])
-    command = [binary, "kustomize", str(ROOT / "manifests" / "models" / model)]
+    command = [str(program("kubectl")), "kustomize", str(ROOT / "manifests" / "models" / model)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return objects(done.stdout)

@@ -5,11 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from serinus_airgap import tools, versions
-from serinus_airgap.progress import Reporter
 from tests.support import charts
+from tests.support.programs import found, program
 
 # Limits of single models that the cases use.
 VALUES = {"alerts": {"models": {"lenient": {"accuracy": 0.5}, "strict": {"accuracy": 0.95}}}}
@@ -18,11 +16,8 @@ VALUES = {"alerts": {"models": {"lenient": {"accuracy": 0.5}, "strict": {"accura
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """Ours, else the user's own. CI fails without it, a developer's run skips."""
-    built = tools.TOOLS / "promtool"
-    if built.is_file():
-        return built
-    if found := shutil.which("promtool"):
-        return Path(found)
+    if there := found("promtool"):
+        return there
     if os.environ.get("CI"):
         pytest.fail("promtool is missing: `serinus-airgap tool promtool` compiles it")
     pytest.skip("promtool is not installed (serinus-airgap tool promtool)")
@@ -30,7 +25,7 @@ def promtool() -> Path:
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    return tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
+    return program("helm")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Charts rendered by Helm, as objects."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
-
-from serinus_airgap import tools, versions
-from serinus_airgap.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "charts"
@@ -20,14 +15,6 @@ NAMES = sorted(path.parent.name for path in CHARTS.glob("*/values.yaml"))
 RELEASE, NAMESPACE = "serinus", "serinus-system"
 Object = dict[str, Any]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
-
-
-def helm() -> Path:
-    """Return Helm: the one that `make up` put here, the user's own, or one that is compiled now."""
-    for found in (str(ROOT / ".serinus" / "tools" / "helm"), shutil.which("helm")):
-        if found and Path(found).exists():
-            return Path(found)
-    return tools.ensure(versions.load(), reporter=Reporter(Console(quiet=True)))["helm"]
 
 
 class Refused(Exception):

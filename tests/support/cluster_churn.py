@@ -2,7 +2,6 @@
 
 import copy
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from tests.support.cluster import Cluster, NotYet, Object, condition, until
 from tests.support.cluster_models import ISVC, MODELS
+from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "manifests/models/churn"
@@ -60,7 +60,7 @@ def trained(cluster: Cluster) -> None:
     done = cluster.find(*JOB, MODELS, "serinus.dev/model=churn,serinus.dev/verb=train")
     if any(each.get("status", {}).get("succeeded") for each in done):
         return
-    kubectl = shutil.which("kubectl") or str(ROOT / ".serinus/tools/kubectl")
+    kubectl = str(program("kubectl"))
     subprocess.run(
         [kubectl, "--context", "kind-serinus", "--namespace", MODELS, "apply", "--kustomize", str(PROJECT)],
         check=True, capture_output=True, timeout=60,

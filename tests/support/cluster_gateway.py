@@ -1,7 +1,6 @@
 """The gateway of the release as stories use it: keys, policies of a team's namespace, both ways in."""
 
 import base64
-import shutil
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import httpx
 import yaml
 
 from tests.support.cluster import Cluster, Namespace, NotYet, Object, condition, documents, until
+from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 # The release of `make up`, and where kind's ports lead.
@@ -70,7 +70,7 @@ def ask(
 
 def chart(release: str, values: Mapping[str, Any]) -> list[Object]:
     """Return the objects that the chart renders in the namespace of the platform's release."""
-    helm = shutil.which("helm") or str(ROOT / ".serinus/tools/helm")
+    helm = str(program("helm"))
     command = [helm, "template", release, str(ROOT / "charts/serving"), "--namespace", RELEASE_NAMESPACE]
     done = subprocess.run(
         [*command, "--values", "-"],

@@ -1,12 +1,12 @@
 """Jobs as a model team makes them: a kustomization applied, `kubectl create job --from=cronjob/...`, logs."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import programs
 from tests.support.cluster import CONTEXT, Namespace, NotYet, Object, pod_state, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,9 +25,14 @@ class Jobs:
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
         """Return what kubectl says; raises AssertionError where it fails."""
-        # This machine's, else the one that make up has built.
-        binary = shutil.which("kubectl") or str(ROOT / ".serinus/tools/kubectl")
-        command = [binary, "--context", CONTEXT, "--namespace", self.namespace.name, *words]
+        command = [
+            str(programs.program("kubectl")),
+            "--context",
+            CONTEXT,
+            "--namespace",
+            self.namespace.name,
+            *words,
+        ]
         done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
         return done.stdout

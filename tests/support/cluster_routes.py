@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,8 @@ from tests.support.cluster import (
     condition,
     until,
 )
-from tests.support.cluster_models import ISVC, PREDICT, READY_SECONDS, REQUEST, ROOT, ROUTE, Model
+from tests.support.cluster_models import ISVC, PREDICT, READY_SECONDS, REQUEST, ROUTE, Model
+from tests.support.programs import program
 
 REVISION = "x-serinus-revision"
 ROUTED = "serinus.dev/Routed"
@@ -243,9 +243,8 @@ class Operator:
 
 def run_kubectl(*words: str, editor: str = "false") -> str:
     """Return what kubectl says; raises AssertionError where it fails."""
-    found = shutil.which("kubectl") or str(ROOT / ".serinus/tools/kubectl")
     environment = os.environ | {"KUBE_EDITOR": editor}
-    command = [found, "--context", CONTEXT, *words]
+    command = [str(program("kubectl")), "--context", CONTEXT, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
     return done.stdout

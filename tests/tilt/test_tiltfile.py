@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import starlark
 import yaml
+from tests.support.programs import found
 from tests.support.tilt import Tilt, commands, option, run
 
 from serinus_cluster.cli import application
@@ -32,13 +32,13 @@ def tilt() -> Tilt:
 
 
 def tool(name: str) -> str:
-    """Return a tool of this machine or of `make up`. Where it is missing CI fails, others skip."""
-    found = shutil.which(name) or ROOT / ".serinus/tools" / name
-    if not Path(found).exists():
+    """Return a tool of `make up` or of this machine. Where it is missing CI fails, others skip."""
+    there = found(name)
+    if there is None:
         if os.environ.get("CI"):
             pytest.fail(f"{name} is missing: make up")
         pytest.skip(f"{name} is not installed")
-    return str(found)
+    return str(there)
 
 
 def rendered(*words: str) -> list[dict]:

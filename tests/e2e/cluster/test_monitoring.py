@@ -19,8 +19,7 @@ from tests.support.cluster_models import MODELS
 from tests.support.cluster_monitoring import ALERTMANAGER, PROMETHEUS, query
 from tests.support.cluster_monitoring import ask as get
 from tests.support.cluster_pods import python_pod, running
-
-from serinus_airgap import tools, versions
+from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -136,7 +135,7 @@ def test_every_panel_of_every_board_shows_something(
 @pytest.fixture
 def release(namespace: Namespace) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Return a function that installs the chart with values into the story's namespace, under its name."""
-    helm = str(tools.ensure(versions.load())["helm"])
+    helm = str(program("helm"))
     where = ["--kube-context", CONTEXT, "--namespace", namespace.name]
 
     def install(values: dict[str, Any]) -> None:

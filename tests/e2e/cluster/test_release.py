@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import charts
 from tests.support.cluster import MARK, Cluster, Namespace, NotYet, until
 from tests.support.cluster_release import Release
+from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(900)]
 NAME = "kept"
@@ -50,7 +50,7 @@ def namespace(cluster: Cluster) -> Iterator[Namespace]:
 @pytest.fixture(scope="module")
 def release(namespace: Namespace) -> Release:
     """A release with a model in the registry and a feature in the online store."""
-    found = Release(charts.helm(), namespace, NAME)
+    found = Release(program("helm"), namespace, NAME)
     found.install(small(namespace.name))
     assert found.mlflow("writer", "POST", "registered-models/create", {"name": "churn"})[0] == 200
     assert found.redis("default", "set", "feature", "7") == "OK"
