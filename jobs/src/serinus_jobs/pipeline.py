@@ -18,6 +18,7 @@ from serinus_jobs.project import load_model
 from serinus_jobs.register import RegisterResult
 from serinus_jobs.settings import Settings
 from serinus_jobs.train import TrainResult
+from serinus_jobs.window_times import Since, Until, in_utc
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def command(
     approved_by: Annotated[str, typer.Option(help="who approves")],
     reason: Annotated[str, typer.Option(help="why")],
     ingest: Annotated[list[str] | None, typer.Option(help="TABLE=SOURCE to ingest first; repeatable")] = None,
-    since: Annotated[datetime | None, typer.Option(help="first label time (UTC)")] = None,
-    until: Annotated[datetime | None, typer.Option(help="labels before this time only (UTC)")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Run the whole chain and print run id, version and alias; ends with 3 where a gate failed."""
     result = run(
@@ -89,8 +90,8 @@ def command(
         approved_by=approved_by,
         reason=reason,
         ingest=_sources(ingest or []),
-        since=train.in_utc(since),
-        until=train.in_utc(until),
+        since=in_utc(since),
+        until=in_utc(until),
         say=lambda line: print(line, flush=True),
     )
     if result.registered is None:

@@ -8,7 +8,7 @@ them; the graph is compared with the pipeline on every holdout row; then one run
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +35,7 @@ from serinus_jobs.progress import Steps
 from serinus_jobs.project import ModelProject, load_model
 from serinus_jobs.run_tags import CHECK_FILE, CHECK_PATH, KIND, SINCE, TRAINED_TO, UNTIL
 from serinus_jobs.settings import Settings
+from serinus_jobs.window_times import Since, Until, in_utc
 
 _IMPORTANCE_ROWS = 1_000
 _IMPORTANCE_REPEATS = 3
@@ -241,8 +242,8 @@ def _window(times: Any) -> tuple[str, str] | None:
 
 def command(
     model_dir: Annotated[Path, typer.Option(help="the model's folder, with model.yaml")],
-    since: Annotated[datetime | None, typer.Option(help="first label time (UTC)")] = None,
-    until: Annotated[datetime | None, typer.Option(help="labels before this time only (UTC)")] = None,
+    since: Since = None,
+    until: Until = None,
     estimator: Annotated[str | None, typer.Option(help="import path, instead of model.yaml's")] = None,
     trials: Annotated[int | None, typer.Option(help="Optuna trials, instead of model.yaml's")] = None,
 ) -> None:
@@ -256,8 +257,3 @@ def command(
         trials=trials,
     )
     print(result.run_id)
-
-
-def in_utc(when: datetime | None) -> datetime | None:
-    """Return a time of the command line with its zone: without one it is UTC."""
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

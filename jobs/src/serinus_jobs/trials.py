@@ -17,7 +17,8 @@ from serinus_jobs.errors import JobError
 from serinus_jobs.progress import Steps
 from serinus_jobs.project import load_model
 from serinus_jobs.settings import Settings
-from serinus_jobs.train import check, check_classes, in_utc
+from serinus_jobs.train import check, check_classes
+from serinus_jobs.window_times import Since, Until, in_utc
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def command(
     index: Annotated[
         int, typer.Option(envvar="JOB_COMPLETION_INDEX", help="which part, from 0; Kubernetes sets it")
     ] = 0,
-    since: Annotated[datetime | None, typer.Option(help="first label time (UTC)")] = None,
-    until: Annotated[datetime | None, typer.Option(help="labels before this time only (UTC)")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Score a part and say what came of it."""
     result = run(

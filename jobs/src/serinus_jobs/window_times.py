@@ -4,9 +4,15 @@ import math
 import re
 import time
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
 
 from serinus_jobs.errors import JobError
 
+# Which labels a model is trained and judged on.
+Since = Annotated[datetime | None, typer.Option(help="first label time (UTC)")]
+Until = Annotated[datetime | None, typer.Option(help="labels before this time only (UTC)")]
 _AGO = re.compile(r"-(\d{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 
@@ -27,3 +33,8 @@ def moment(text: str, now: float | None = None) -> float:
     if not math.isfinite(seconds):
         raise JobError(f"{text!r}: is no time")
     return seconds
+
+
+def in_utc(when: datetime | None) -> datetime | None:
+    """Return a time of the command line with its zone: without one it is UTC."""
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

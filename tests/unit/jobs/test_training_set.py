@@ -139,7 +139,7 @@ def test_reference_statistics_are_of_the_raw_values(tmp_path: Path) -> None:
 
 
 def test_naive_times_are_utc() -> None:
-    from serinus_jobs.train import in_utc
+    from serinus_jobs.window_times import in_utc
 
     assert in_utc(datetime(2026, 1, 1)) == datetime(2026, 1, 1, tzinfo=UTC)  # noqa: DTZ001  what a command line gives
     assert in_utc(None) is None
