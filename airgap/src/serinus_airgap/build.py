@@ -16,7 +16,7 @@ from serinus_airgap.description import IMAGES, Image
 from serinus_airgap.description import load as load_images
 from serinus_airgap.exclusive import one_build
 from serinus_airgap.groups import Group
-from serinus_airgap.order import chosen, needs
+from serinus_airgap.order import chosen, needs, usual
 from serinus_airgap.ordered import run_all
 from serinus_airgap.planning import Verdict, own_inputs, verdicts
 from serinus_airgap.progress import Reporter
@@ -67,7 +67,7 @@ def survey(
         BuildError: the daemon does not answer.
     """
     images = load_images(pins, folder)
-    needed = chosen(names, needs(images))
+    needed = chosen(usual(images) if names is None else names, needs(images))
     used = {group for name in needed for group in images[name].recipe.go}
     known = {group: groups.load(group, pins) for group in sorted(used)}
     by_reference = daemon.held(images[name].recipe.image for name in needed)
@@ -88,7 +88,7 @@ def build(
     workers: int | None = None,
     folder: Path = IMAGES,
 ) -> list[Built]:
-    """Build the named images (None: all) and those they stand on, where they are stale.
+    """Build the named images (None: all but those of stories) and those they stand on, where they are stale.
 
     Args:
         names: images by their folder's name.

@@ -16,7 +16,9 @@ from serinus_airgap.running import BuildError
 from serinus_airgap.versions import load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-Names = Annotated[list[str] | None, typer.Argument(help="folders of airgap/images; none means all")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="folders of airgap/images; none means all but those of stories")
+]
 
 
 @app.command()

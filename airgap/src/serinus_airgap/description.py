@@ -26,6 +26,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Files and folders of the repository that the context holds under the same path."""
     push: bool = True
     """Whether the cluster pulls it: a base, the node and the registry are Docker's alone."""
+    stories: bool = False
+    """Whether stories alone need it: then it is built when it is named, and not with all."""
     prepare: list[str] = []
     """A command run in the context before the build, for what no Dockerfile can do."""
 

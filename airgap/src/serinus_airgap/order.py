@@ -34,14 +34,19 @@ def _stages(dockerfile: str) -> Iterable[str]:
             yield canonical(words[-1])
 
 
-def chosen(names: Iterable[str] | None, needed: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return the named images (None: all) with everything they stand on, bases first.
+def usual(images: Mapping[str, Image]) -> list[str]:
+    """Return what is built where no image is named: all but what stories alone need."""
+    return [name for name, image in images.items() if not image.recipe.stories]
+
+
+def chosen(names: Iterable[str], needed: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the named images with everything they stand on, bases first.
 
     Raises:
         DescriptionError: an unknown name, or images that need each other.
     """
     wanted: dict[str, list[str]] = {}
-    queue = list(needed if names is None else names)
+    queue = list(names)
     while queue:
         name = queue.pop()
         if name not in needed:

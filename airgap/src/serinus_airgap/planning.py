@@ -37,8 +37,8 @@ def own_inputs(image: Image, groups: Mapping[str, Group], toolchain: str) -> Inp
     """
     where = f"airgap/images/{image.name}/image.yaml"
     inputs = {"builder": BUILDER, "pins": of_mapping(dict(image.arguments))}
-    # Where an image travels is no part of it.
-    inputs["image.yaml"] = digest(msgspec.json.encode(replace(image.recipe, push=True)))
+    # Where an image travels, and when it is made, is no part of it.
+    inputs["image.yaml"] = digest(msgspec.json.encode(replace(image.recipe, push=True, stories=False)))
     inputs |= of_files(image.folder, leave_out=frozenset({"image.yaml"}))
     for path in image.recipe.files:
         if not (ROOT / path).exists():

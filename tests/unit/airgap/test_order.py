@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serinus_airgap.description import Image, Recipe, based_on, canonical
-from serinus_airgap.order import chosen, needs
+from serinus_airgap.order import chosen, needs, usual
 from serinus_airgap.reading import DescriptionError
 
 
@@ -66,15 +66,25 @@ NEEDED = {"node": ["debian"], "debian": [], "python": ["debian"], "envoy": ["pyt
 @pytest.mark.parametrize(
     ("names", "order"),
     [
-        (None, ["debian", "pause", "node", "python", "envoy"]),
+        (list(NEEDED), ["debian", "pause", "node", "python", "envoy"]),
         (["pause"], ["pause"]),
         (["envoy"], ["debian", "python", "envoy"]),
         (["node", "debian"], ["debian", "node"]),
         ([], []),
     ],
 )
-def test_named_images_bring_those_that_they_stand_on(names: list[str] | None, order: list[str]):
+def test_named_images_bring_those_that_they_stand_on(names: list[str], order: list[str]):
     assert list(chosen(names, NEEDED)) == order
+
+
+def test_what_stories_alone_need_is_built_when_it_is_named():
+    recipe = Recipe(image="docker.io/house/s3:1", stories=True)
+    images = {
+        "a": image("a", "FROM scratch\n"),
+        "s3": Image("s3", Path("s3"), recipe, "FROM docker.io/house/a:1\n", {}),
+    }
+    assert usual(images) == ["a"]
+    assert list(chosen(["s3"], needs(images))) == ["a", "s3"]
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
@@ -86,4 +96,4 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 def test_a_circle_is_named():
     with pytest.raises(DescriptionError, match=r"images that need each other: (a -> b -> a|b -> a -> b)"):
-        chosen(None, {"a": ["b"], "b": ["a"]})
+        chosen(["a"], {"a": ["b"], "b": ["a"]})

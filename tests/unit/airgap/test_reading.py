@@ -62,7 +62,7 @@ def test_a_wrong_description_names_file_key_and_the_known_keys(text: str, words:
     message = str(caught.value)
     assert message.startswith(f"{WHERE}: ")
     assert words in message
-    assert message.endswith("the keys are image, go, files, push, prepare")
+    assert message.endswith("the keys are image, go, files, push, stories, prepare")
 
 
 def test_what_is_no_yaml_is_named():
