@@ -45,6 +45,12 @@ PLACES = {
     "cert-manager-crds": Place(
         "cert-manager", "github.com/cert-manager/cert-manager", "deploy/crds", "CERT_MANAGER"
     ),
+    "prometheus-operator-crds": Place(
+        "prometheus-operator",
+        "github.com/prometheus-operator/prometheus-operator",
+        "example/prometheus-operator-crd",
+        "PROMETHEUS_OPERATOR",
+    ),
 }
 
 
