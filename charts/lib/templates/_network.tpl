@@ -43,3 +43,19 @@ Items of `from` or `to`: all pods of the model teams' namespaces. Takes $.
       kubernetes.io/metadata.name: {{ . }}
 {{- end }}
 {{- end -}}
+
+{{/*
+Items of `from`: this release's Prometheus, and one that is there already. Takes $.
+*/}}
+{{- define "serinus.networkPolicy.prometheus" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ .Release.Namespace }}
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/component: prometheus
+      app.kubernetes.io/part-of: serinus
+{{- with (.Values.global.prometheus).from }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
