@@ -3,14 +3,18 @@
 import importlib
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from serinus_jobs.errors import JobError
+from serinus_jobs.room import advice, is_used_up
+from serinus_jobs.settings import Settings
 
 # One verb, one file. The line is what `serinus-jobs --help` shows.
 VERBS = {
@@ -53,6 +57,12 @@ def main(arguments: list[str] | None = None) -> None:
         errors.print(f"serinus-jobs {verb}: {error}")
         raise SystemExit(error.exit_code) from None
     except OSError as error:
+        if is_used_up(error):
+            # What writes a file complains once more when it is thrown away, below our line.
+            sys.unraisablehook = lambda _: None
+            places = (Settings.from_environment().data, Path(tempfile.gettempdir()))
+            errors.print(f"serinus-jobs {verb}: {advice(places)}")
+            raise SystemExit(1) from None
         if error.filename is None:
             raise  # no file that a user named: a fault of ours, which needs its traceback
         errors.print(

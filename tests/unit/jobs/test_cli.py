@@ -1,5 +1,6 @@
 """`serinus-jobs` as a person meets it when something is wrong: one line, an exit code, no traceback."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -29,6 +30,24 @@ def test_a_target_that_cannot_be_made_is_one_line(capsys, tmp_path: Path):
     assert code == 2
     place = tmp_path / "file" / "out"
     assert said == f"serinus-jobs generate: {place}: Not a directory; check the path and its rights\n"
+
+
+def test_a_full_volume_is_named_and_may_be_tried_again(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def run(out: Path, **others: object) -> None:
+        # Whatever is written there meets a disk without room.
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"x")
+
+    monkeypatch.setattr(generate, "run", run)
+    monkeypatch.setenv("SERINUS_DATA", str(tmp_path))
+    code, said = refused(capsys, "generate", "--out", tmp_path)
+    assert code == 1
+    place = rf"{re.escape(str(tmp_path))} [\d.]+ MiB of [\d.]+ MiB"
+    assert re.fullmatch(
+        rf"serinus-jobs generate: no space left \(free now: {place}, \S+ [^,;]+\); make room .*\n", said
+    )
 
 
 @pytest.mark.parametrize(
