@@ -9,13 +9,15 @@ from tests.conftest import free_port
 
 
 class RedisProcess:
-    """`url` is its database 0. It starts empty every time."""
+    """`url` is its database 0. It starts empty every time. `settings` are redis-server's own;
+    with `tls` among them it speaks nothing else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *settings: str, tls: bool = False) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self._command += ["--dir", str(folder)]
+        ports = ["--port", "0", "--tls-port", str(self.port)] if tls else ["--port", str(self.port)]
+        self._command = ["redis-server", *ports, "--bind", "127.0.0.1", "--save", ""]
+        self._command += ["--dir", str(folder), *settings]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 10.0) -> None:

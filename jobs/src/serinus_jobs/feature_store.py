@@ -19,6 +19,7 @@ from serinus_jobs import feature_registry
 from serinus_jobs.errors import JobError
 from serinus_jobs.offline import repository
 from serinus_jobs.offline.planning import online_plan
+from serinus_jobs.redis_url import answering
 from serinus_jobs.settings import Settings
 
 # Said once per process and of no use to whoever runs a verb.
@@ -154,7 +155,9 @@ class FeatureStore:
 
     def online(self, service: str, entity_rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
         """Return Feast's own answer for the entity rows: each feature and key by name."""
-        answer = self._store.get_online_features(features=self._service(service), entity_rows=entity_rows)
+        features = self._service(service)
+        with answering("SERINUS_ONLINE_STORE", "start Redis or correct the address"):
+            answer = self._store.get_online_features(features=features, entity_rows=entity_rows)
         return dict(answer.to_dict())
 
     def _load(
@@ -177,9 +180,9 @@ class FeatureStore:
         for batch in table.to_batches(
             max_chunksize=self._config.materialization_config.online_write_batch_size
         ):
-            provider.online_write_batch(
-                self._config, view, _convert_arrow_to_proto(batch, view, types), progress=None
-            )
+            rows = _convert_arrow_to_proto(batch, view, types)
+            with answering("SERINUS_ONLINE_STORE", "start Redis or correct the address, then run it again"):
+                provider.online_write_batch(self._config, view, rows, progress=None)
             written += batch.num_rows
             if progress:
                 progress(view.name, written, table.num_rows)

@@ -15,10 +15,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import redis
 
 from serinus_jobs.errors import JobError
+from serinus_jobs.redis_url import CA_OPTION, answering, authorities
 
 GROUP = "serinus-collect"
 BATCH_ROWS = 20_000
 _SECONDS = 10.0
+_CURE = "start Redis or correct --source, then run it again: nothing is lost"
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,14 @@ class StreamSource:
         self._stream = options.get("stream", ["predictions"])[-1]
         self._shown = f"{parts.hostname}:{parts.port or 6379}{parts.path} stream {self._stream}"
         bare = parts._replace(query="").geturl()
-        self._client = redis.Redis.from_url(bare, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+        tls = {CA_OPTION: path} if (path := authorities("--source", url)) else {}
+        self._client = redis.Redis.from_url(
+            bare, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, **tls
+        )
 
     def batches(self) -> Iterator[Batch]:
         """Yield what an earlier run left unacknowledged, then what is new, up to the stream's end now."""
-        try:
+        with answering(self._shown, _CURE):
             try:
                 self._client.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
             except redis.ResponseError as error:
@@ -115,14 +120,6 @@ class StreamSource:
                     yield batch
                     if start == ">" and _position(batch.keys[-1]) >= end:
                         return
-        except redis.RedisError as error:
-            raise self._failed(error) from None
-
-    def _failed(self, error: redis.RedisError) -> JobError:
-        cure = ""
-        if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-            cure = "; start Redis or correct --source, then run it again: nothing is lost"
-        return JobError(f"{self._shown}: {error}{cure}", exit_code=1)
 
     def _next(self, start: str) -> Batch | None:
         found: Any = self._client.xreadgroup(GROUP, GROUP, {self._stream: start}, count=BATCH_ROWS)
@@ -136,13 +133,10 @@ class StreamSource:
 
     def acknowledge(self, batch: Batch) -> None:
         """Acknowledge and delete the batch's entries, both or neither."""
-        try:
-            with self._client.pipeline(transaction=True) as pipe:
-                pipe.xack(self._stream, GROUP, *batch.keys)
-                pipe.xdel(self._stream, *batch.keys)
-                pipe.execute()
-        except redis.RedisError as error:
-            raise self._failed(error) from None
+        with answering(self._shown, _CURE), self._client.pipeline(transaction=True) as pipe:
+            pipe.xack(self._stream, GROUP, *batch.keys)
+            pipe.xdel(self._stream, *batch.keys)
+            pipe.execute()
 
 
 def _position(key: bytes) -> tuple[int, int]:

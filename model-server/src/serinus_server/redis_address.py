@@ -4,10 +4,13 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
+# The name that redis-py gives it in its own URLs.
+CA_OPTION = "ssl_ca_certs"
+
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """One Redis. `options` are the URL's query values."""
+    """One Redis. `options` are the URL's query values but CA_OPTION, which `tls` is made of."""
 
     host: str
     port: int
@@ -18,7 +21,7 @@ class RedisAddress:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return f"redis://{self.host}:{self.port}/{self.database}"
+        return f"redis{'s' if self.tls else ''}://{self.host}:{self.port}/{self.database}"
 
     @property
     def greeting(self) -> list[bytes]:
@@ -35,7 +38,8 @@ class RedisAddress:
 def parse_address(url: str) -> RedisAddress:
     """Parse `redis[s]://[[user]:password@]host[:port][/database][?name=value]`.
 
-    Raises ValueError naming what is wrong, never with the password in it.
+    With rediss:// the server's certificate has to be valid for the host, by the authorities in the file
+    `ssl_ca_certs`, else by the system's. Raises ValueError naming what is wrong, never with the password.
     """
     try:
         parts = urlsplit(url)
@@ -47,16 +51,30 @@ def parse_address(url: str) -> RedisAddress:
     database = parts.path.strip("/") or "0"
     if not database.isdecimal():
         raise ValueError(f"Redis URL: the database must be a number, not {database[:20]!r}")
-    options = parse_qs(parts.query, keep_blank_values=True)
+    found = parse_qs(parts.query, keep_blank_values=True)
+    options = {name: values[-1] for name, values in found.items()}
+    authorities = options.pop(CA_OPTION, None)
+    if authorities is not None and parts.scheme != "rediss":
+        raise ValueError(f"Redis URL: {CA_OPTION} needs rediss://, redis:// is not encrypted")
     return RedisAddress(
         host=parts.hostname,
         port=port,
         database=int(database),
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password is not None else None,
-        tls=ssl.create_default_context() if parts.scheme == "rediss" else None,
-        options=tuple((name, values[-1]) for name, values in options.items()),
+        tls=_tls(authorities) if parts.scheme == "rediss" else None,
+        options=tuple(options.items()),
     )
+
+
+def _tls(authorities: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise ValueError(
+            f"Redis URL: {CA_OPTION}={authorities}: no certificates can be read there"
+            f" ({error.strerror or error}); is the ConfigMap or Secret mounted that holds them?"
+        ) from None
 
 
 def command(*arguments: bytes) -> bytes:

@@ -8,13 +8,14 @@ requests fail at once (the circuit is open), so a dead or hung Redis costs nothi
 import asyncio
 import logging
 import random
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import hiredis
 
-from serinus_server.redis_address import RedisAddress
+from serinus_server.redis_address import CA_OPTION, RedisAddress
 
 _log = logging.getLogger(__name__)
 _CONNECT_SECONDS = 1.0
@@ -189,7 +190,7 @@ class RedisConnection:
             try:
                 self._wire = await self._connect()
             except (OSError, RedisUnavailable, TimeoutError) as error:
-                reason = f"{type(error).__name__}: {error}"
+                reason = _reason(error)
                 if reason != said:
                     _log.warning("%s: %s; trying again", self._address, reason)
                     said = reason
@@ -238,3 +239,10 @@ class RedisConnection:
         if self._wire is not None:
             self._wire.fail("closed")
             self._wire = None
+
+
+def _reason(error: Exception) -> str:
+    """Return in words why a connection was not made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message}; {CA_OPTION} in the address names the CAs"
+    return f"{type(error).__name__}: {error}"

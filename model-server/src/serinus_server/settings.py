@@ -92,8 +92,8 @@ class Settings:
         metadata=_about(
             "SERINUS_ONLINE_STORE",
             _text,
-            "where features are looked up: `sqlite:///absolute/path` or `redis://host:port/db`; "
-            "empty: nowhere",
+            "where features are looked up: `sqlite:///absolute/path`, `redis://host:port/db` or "
+            "`rediss://host:port/db?ssl_ca_certs=/path/of/ca.crt`; empty: nowhere",
         ),
     )
     feature_budget_ms: int = field(
@@ -118,8 +118,8 @@ class Settings:
         metadata=_about(
             "SERINUS_LOG_SINK",
             _text,
-            "where predictions are logged: `dir:/path`, `redis://host:port/db?stream=name` or `none`; "
-            "`{model}` in it becomes the model's name",
+            "where predictions are logged: `dir:/path`, `redis://host:port/db?stream=name` (with TLS as "
+            "above) or `none`; `{model}` in it becomes the model's name",
         ),
     )
     log_buffer: int = field(

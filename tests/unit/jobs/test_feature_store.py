@@ -174,6 +174,7 @@ def test_online_store_addresses(url: str, expected: object):
         "redis://h:x",
         "http://h",
         "redis://u:a,b@h",
+        "redis://h?ssl_ca_certs=/ca.crt",
     ],
 )
 def test_other_online_store_addresses_are_refused(url: str):

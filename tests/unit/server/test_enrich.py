@@ -190,6 +190,8 @@ def test_the_plan_itself_is_served() -> None:
         ("redis://host:port/0", 0.02, "Redis URL"),
         ("redis://host:99999/0", 0.02, "Redis URL"),
         ("redis://host/x", 0.02, "database must be a number"),
+        ("redis://host/0?ssl_ca_certs=/ca.crt", 0.02, "ssl_ca_certs needs rediss://"),
+        ("rediss://host/0?ssl_cert_reqs=none", 0.02, "unknown option 'ssl_cert_reqs'"),
         ("sqlite://relative.db", 0.02, "sqlite:///absolute"),
         ("sqlite:///", 0.02, "sqlite:///absolute"),
         ("redis://host/0", 0.0, "budget must be positive"),
@@ -208,6 +210,7 @@ def test_a_password_is_never_shown() -> None:
     assert "s3cret" not in f"{address} {address!r}"
     assert (address.host, address.port, address.database, address.user) == ("host", 6380, 2, "user")
     assert address.tls is not None
+    assert str(address) == "rediss://host:6380/2"
     assert address.greeting[0] == b"*3\r\n$4\r\nAUTH\r\n$4\r\nuser\r\n$6\r\ns3cret\r\n"
     with pytest.raises(ValueError, match="Redis URL") as error:
         parse_address("redis://:s3cret@host:x/0")

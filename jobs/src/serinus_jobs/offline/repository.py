@@ -18,6 +18,7 @@ from feast.repo_config import RepoConfig
 from feast.repo_contents import RepoContents
 
 from serinus_jobs.errors import JobError
+from serinus_jobs.redis_url import CA_OPTION, authorities
 
 CONFIGURATION = "feature_store.yaml"
 
@@ -40,7 +41,7 @@ def configuration(repository: Path, variables: Mapping[str, str], online_store: 
 
 def online_options(url: str) -> dict[str, Any]:
     """Return Feast's options for an online store: `sqlite:///<absolute path>` or
-    `redis[s]://[user:password@]host[:port][/db]`. Raises JobError for any other address."""
+    `redis[s]://[user:password@]host[:port][/db][?ssl_ca_certs=file]`. Raises JobError for any other."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite" and not parts.netloc and parts.path.strip("/"):
         # Three slashes, or the four that SQLAlchemy writes.
@@ -63,6 +64,8 @@ def online_options(url: str) -> dict[str, Any]:
             words.append(f'{name}="{unquote(value)}"')
     if parts.scheme == "rediss":
         words.append("ssl=true")
+    if path := authorities("SERINUS_ONLINE_STORE", url):
+        words.append(f"{CA_OPTION}={path}")
     # Feast's own check keeps the stored row when the new one has the same event time, so a corrected
     # row would never arrive. Our windows always end with the newest event, so nothing older is written.
     return {"type": "redis", "connection_string": ",".join(words), "skip_dedup": True}

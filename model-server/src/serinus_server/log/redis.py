@@ -6,7 +6,7 @@ Not the feature store's Redis: that one must never evict, this one is bounded by
 import logging
 from collections.abc import Sequence
 
-from serinus_server.redis_address import command, parse_address
+from serinus_server.redis_address import CA_OPTION, command, parse_address
 from serinus_server.redis_connection import RedisConnection, RedisUnavailable
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ class RedisSink:
         options = dict(address.options)
         unknown = sorted(set(options) - {"stream", "maxlen"})
         if unknown:
-            raise ValueError(f"prediction log sink: unknown option {unknown[0]!r}; known are stream, maxlen")
+            known = f"stream, maxlen, {CA_OPTION}"
+            raise ValueError(f"prediction log sink: unknown option {unknown[0]!r}; known are {known}")
         maxlen = options.get("maxlen", str(_MAXLEN))
         if not maxlen.isdecimal():
             raise ValueError(f"prediction log sink: maxlen must be a number, not {maxlen[:20]!r}")

@@ -8,7 +8,7 @@ from serinus_contracts.plan import OnlinePlan
 from serinus_server.doors import FeatureRow, StoreUnavailable
 from serinus_server.online.keys import key_encoder
 from serinus_server.online.rows import ViewReader, empty_row
-from serinus_server.redis_address import parse_address
+from serinus_server.redis_address import CA_OPTION, parse_address
 from serinus_server.redis_connection import RedisConnection, RedisUnavailable
 
 
@@ -16,7 +16,10 @@ class RedisStore:
     """The Redis half of the door `OnlineStore`. All entities of a request are one round trip."""
 
     def __init__(self, url: str, plan: OnlinePlan, budget_seconds: float) -> None:
-        self._connection = RedisConnection(parse_address(url), budget_seconds)
+        address = parse_address(url)
+        if address.options:
+            raise ValueError(f"online store: unknown option {address.options[0][0]!r}; known is {CA_OPTION}")
+        self._connection = RedisConnection(address, budget_seconds)
         self._encode_key = key_encoder(plan)
         self._project = plan.project.encode()
         self._readers = tuple(ViewReader(view) for view in plan.views)
