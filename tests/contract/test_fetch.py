@@ -1,6 +1,7 @@
 """serinus-fetch against a real MLflow server."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -136,10 +137,26 @@ def test_the_commands_exit_codes(
     with pytest.raises(SystemExit) as ended:
         main(["mlflow://churn/1", str(tmp_path / "file")])
     assert ended.value.code == 1
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+
+
+def test_whoever_waits_for_a_registry_that_is_down_is_told_so_at_once(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
     begun = time.monotonic()
-    with pytest.raises(SystemExit) as ended:
-        main(["mlflow://churn/1", str(tmp_path / "model"), "--deadline", "1"])
-    assert ended.value.code == 1
-    assert time.monotonic() - begun < 10
-    assert "tried until the deadline" in capsys.readouterr().err
+    done = subprocess.run(
+        [sys.executable, "-m", "serinus_server.fetch", "mlflow://churn/1", "model", "--deadline", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_TRACKING_URI": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert time.monotonic() - begun < 20
+    # Once, and not at each try.
+    waiting, given_up = done.stderr.splitlines()
+    assert re.fullmatch(
+        rf"serinus-fetch: {address}: .*Connection refused; trying again, for 1 s at most", waiting
+    )
+    assert re.fullmatch(
+        rf"serinus-fetch: {address}: .*Connection refused; tried until the deadline", given_up
+    )

@@ -10,6 +10,7 @@ arguments, or no such model; 3 the artifact must not be used (digest, size, a na
 """
 
 import argparse
+import logging
 import math
 import os
 import shutil
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="seconds for all tries (300)",
     )
     given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="serinus-fetch: %(message)s", stream=sys.stderr)
     begun = time.monotonic()
     try:
         contract = fetch(given.uri, given.folder, deadline_seconds=given.deadline)

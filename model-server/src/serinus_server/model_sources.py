@@ -4,6 +4,8 @@ MLflow is asked through three doors of its REST API only: a version (by number o
 URI, and the artifact proxy. No mlflow package, no object store's credentials.
 """
 
+import logging
+import math
 import re
 import shutil
 import time
@@ -17,11 +19,14 @@ import httpx
 from serinus_contracts.registry_tags import DIGEST
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _MLFLOW = re.compile(
     r"mlflow://(?P<model>[^/?#@]{1,256})/(?P<version>@?[^/?#@]{1,256})(?:\?(?P<query>[^#]*))?"
 )
 _REQUEST_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+# Whoever looks at a pod that waits finds out why, without a line for each try.
+_TOLD_EVERY_SECONDS = 30.0
 _CHUNK = 1 << 20
 _CURES = {
     401: "; check MLFLOW_TRACKING_TOKEN or USERNAME and PASSWORD",
@@ -217,13 +222,17 @@ class _Server:
         raise FetchError(f"{self._shown}: {what}: HTTP {status}: {said[:300]}{_CURES.get(status, '')}", 2)
 
     def _retried(self, once: Callable[[], T]) -> T:
-        pause = _FIRST_PAUSE
+        pause, told = _FIRST_PAUSE, -math.inf
         while True:
             try:
                 return once()
             except httpx.HTTPError as error:
-                if time.monotonic() + pause > self._deadline:
-                    reason = str(error) or type(error).__name__
-                    raise FetchError(f"{self._shown}: {reason}; tried until the deadline", 1) from None
+                now = time.monotonic()
+                reason = f"{self._shown}: {str(error) or type(error).__name__}"
+                if now + pause > self._deadline:
+                    raise FetchError(f"{reason}; tried until the deadline", 1) from None
+                if now - told > _TOLD_EVERY_SECONDS:
+                    _log.warning("%s; trying again, for %.0f s at most", reason, self._deadline - now)
+                    told = now
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)

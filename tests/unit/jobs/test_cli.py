@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ def test_a_full_volume_is_named_and_may_be_tried_again(
 
     monkeypatch.setattr(generate, "run", run)
     monkeypatch.setenv("SERINUS_DATA", str(tmp_path))
+    # It is changed for the rest of a process that ends.
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     code, said = refused(capsys, "generate", "--out", tmp_path)
     assert code == 1
     place = rf"{re.escape(str(tmp_path))} [\d.]+ MiB of [\d.]+ MiB"
