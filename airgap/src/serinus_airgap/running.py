@@ -1,11 +1,9 @@
-"""Running a program with a deadline, its words in a log file, its last words in the error."""
+"""One step of a build: a program with a deadline, its words in a log file, its last words in the error."""
 
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LAST_LINES = 15
+from serinus_airgap.programs import Stopped, ended
 
 
 class BuildError(RuntimeError):
@@ -35,27 +33,17 @@ def run(
         BuildError: it could not be started, failed, or took too long.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - the words are this room's own and its descriptions'
-            argv,
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if log else subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        done = ended(argv, seconds=seconds, folder=folder, environment=environment, joined=log is not None)
     except FileNotFoundError:
         raise BuildError(f"{what}: {argv[0]} is not on PATH; install it") from None
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"{what}: {argv[0]} did not end within {seconds:.0f} s") from None
+    except (TimeoutError, Stopped) as error:
+        raise BuildError(f"{what}: {error}") from None
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(done.stdout)
-    if done.returncode:
-        words = "\n  ".join((done.stdout if log else done.stderr).strip().splitlines()[-LAST_LINES:])
+        log.write_text(done.out)
+    if not done.ok:
+        words = done.words.replace("\n", "\n  ")
         raise BuildError(
-            f"{what} failed (exit {done.returncode}):\n  {words}" + (f"\n  all of it: {log}" if log else "")
+            f"{what} failed (exit {done.code}):\n  {words}" + (f"\n  all of it: {log}" if log else "")
         )
-    return done.stdout
+    return done.out

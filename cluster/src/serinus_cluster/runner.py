@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from serinus_airgap.programs import Done
 from serinus_cluster.acts.choose import Act
-from serinus_cluster.edges.shell import CommandFailed, Done
+from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.steps import Outcome, Step, Wait
+from serinus_cluster.waiting import InVain, NotYet, until
 
 PAUSE_SECONDS = 1.0
 
@@ -82,21 +84,20 @@ def _put_right(step: Step, world: World, teller: Teller) -> Outcome:
 
 
 def _wait(step: Step, wait: Wait, world: World, teller: Teller) -> None:
-    deadline = world.clock() + wait.seconds
-    told = False
-    while True:
-        try:
-            done = world.kubectl(wait.kubectl)
-        except CommandFailed as error:
-            done = Done(1, "", str(error))
-        if done.ok:
-            return
-        if world.clock() >= deadline:
-            raise StepFailed(
-                f"step {step.name!r}: waited {wait.seconds} s in vain until {wait.what}\n"
-                f"`kubectl {' '.join(wait.kubectl)}` last said:\n{done.words}"
-            )
-        if not told:
-            teller.detail(f"waiting until {wait.what} (at most {wait.seconds} s)")
-            told = True
-        world.sleep(PAUSE_SECONDS)
+    def look() -> None:
+        done = world.kubectl(wait.kubectl)
+        if not done.ok:
+            raise NotYet(f"`kubectl {' '.join(wait.kubectl)}` said:\n{done.words}")
+
+    try:
+        until(
+            wait.what,
+            look,
+            wait.seconds,
+            pause=PAUSE_SECONDS,
+            waiting=lambda: teller.detail(f"waiting until {wait.what} (at most {wait.seconds} s)"),
+            clock=world.clock,
+            sleep=world.sleep,
+        )
+    except InVain as error:
+        raise StepFailed(f"step {step.name!r}: {error}") from error

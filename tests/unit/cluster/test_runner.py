@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from serinus_cluster.edges.shell import CommandFailed, Done
+from serinus_airgap.programs import Done
+from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.runner import Result, StepFailed, World, run
 from serinus_cluster.steps import Await, Outcome, Step, Wait
 
@@ -114,7 +115,7 @@ def test_a_wait_ends_at_its_deadline_and_says_what_it_waited_for():
         run([step("one", wait), step("two")], stage.world, teller)
     assert str(caught.value) == (
         "step 'one': waited 5 s in vain until the pod is there\n"
-        '`kubectl get pod a` last said:\npods "a" not found'
+        'last: `kubectl get pod a` said:\npods "a" not found'
     )
     assert stage.now == 105
     assert stage.acts["two"].applied == []

@@ -1,7 +1,5 @@
 """Docker, the tools, the images and the registry: all that has to be there before a node."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from serinus_cluster.edges.shell import CommandFailed, run
 from serinus_cluster.place import Place
 from serinus_cluster.steps import BuildImages, FindDocker, FindTools, Outcome, PushImages, StartRegistry
 from serinus_cluster.tools import PINS, ToolsMissing, cure, judge
+from serinus_cluster.waiting import NotYet, until
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,17 @@ class Registry:
             return f"it is {found['state']}"
         if self.action.network not in found["networks"].split():
             return f"it is not on network {self.action.network}"
-        return None if _serves(self.action.port) else "it does not answer"
+        try:
+            _answers(self.action.port)
+        except NotYet as seen:
+            return f"it does not answer: {seen}"
+        return None
 
     def apply(self, seconds: float) -> Outcome:
         """Start it anew, or for the first time.
 
         Raises:
-            CommandFailed: it does not answer within the deadline.
+            InVain: it does not answer within the deadline.
         """
         name, port = self.action.name, self.action.port
         docker.ensure_network(self.action.network)
@@ -134,7 +137,7 @@ class Registry:
         elif self.action.network not in found["networks"].split():
             docker.connect(self.action.network, name)
         docker.start(name)
-        until(lambda: _serves(port), f"the registry answers on 127.0.0.1:{port}", seconds)
+        until(f"the registry answers on 127.0.0.1:{port}", lambda: _answers(port), seconds)
         return Outcome(f"127.0.0.1:{port}")
 
 
@@ -160,21 +163,11 @@ def _times(folder: Path) -> dict[str, int]:
     return {name: (folder / name).stat().st_mtime_ns for name in PINS if (folder / name).exists()}
 
 
-def until(true: Callable[[], bool], what: str, seconds: float) -> None:
-    """Ask again until it is true.
-
-    Raises:
-        CommandFailed: it was not within the deadline; the message says what was waited for.
-    """
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise CommandFailed(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.3)
-
-
-def _serves(port: int) -> bool:
+def _answers(port: int) -> None:
+    """Raise NotYet with what came instead of a registry's answer."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/v2/", timeout=3, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+        answer = httpx.get(f"http://127.0.0.1:{port}/v2/", timeout=3, trust_env=False)
+    except httpx.HTTPError as error:
+        raise NotYet(f"{type(error).__name__}: {error}") from None
+    if not answer.is_success:
+        raise NotYet(f"HTTP {answer.status_code}")

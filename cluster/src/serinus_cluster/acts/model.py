@@ -10,6 +10,7 @@ from serinus_cluster.edges.secrets import secret
 from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.place import Place
 from serinus_cluster.steps import AskModel, Outcome
+from serinus_cluster.waiting import NotYet, until
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Request:
         """Ask until a prediction comes.
 
         Raises:
-            CommandFailed: none came within the deadline; the message holds the last answer.
+            InVain: none came within the deadline; the message holds the last answer.
         """
-        host, deadline = self._host(), time.monotonic() + seconds
+        host = self._host()
         url = f"{self.action.url}/v1/models/{self.action.service}:predict"
         headers = {
             "Host": host,
@@ -37,18 +38,9 @@ class Request:
             "x-api-key": secret(self.place.kubectl, self.action.key),
         }
         body = (self.place.root / self.action.body).read_bytes()
-        while True:
-            began = time.monotonic()
-            said = _ask(url, headers, body)
-            if isinstance(said, list):
-                took = (time.monotonic() - began) * 1000
-                return Outcome(f"{host} answers {said} in {took:.0f} ms", changed=False)
-            if time.monotonic() > deadline:
-                raise CommandFailed(
-                    f"waited {seconds:.0f} s in vain: POST {url} (Host: {host}) gives predictions\n"
-                    f"last: {said}"
-                )
-            time.sleep(0.5)
+        what = f"POST {url} (Host: {host}) gives predictions"
+        said, took = until(what, lambda: _ask(url, headers, body), seconds)
+        return Outcome(f"{host} answers {said} in {took * 1000:.0f} ms", changed=False)
 
     def _host(self) -> str:
         """Return the name under which the model is asked: KServe's own word, else the route's."""
@@ -63,17 +55,16 @@ class Request:
         return host
 
 
-def _ask(url: str, headers: dict[str, str], body: bytes) -> list[object] | str:
-    """Return the predictions, or in words what came instead."""
+def _ask(url: str, headers: dict[str, str], body: bytes) -> tuple[list[object], float]:
+    """Return the predictions and the seconds they took. Raises NotYet with what came instead."""
+    began = time.monotonic()
     try:
         answer = httpx.post(url, headers=headers, content=body, timeout=10, trust_env=False)
     except httpx.HTTPError as error:
-        return f"{type(error).__name__}: {error}"
+        raise NotYet(f"{type(error).__name__}: {error}") from None
     if not answer.is_success:
-        return f"HTTP {answer.status_code} {answer.text[:300]}"
+        raise NotYet(f"HTTP {answer.status_code} {answer.text[:300]}")
     predictions = answer.json().get("predictions")
-    return (
-        predictions
-        if isinstance(predictions, list) and predictions
-        else f"no predictions: {answer.text[:300]}"
-    )
+    if not isinstance(predictions, list) or not predictions:
+        raise NotYet(f"no predictions: {answer.text[:300]}")
+    return predictions, time.monotonic() - began

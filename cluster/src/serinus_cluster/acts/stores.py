@@ -1,15 +1,13 @@
 """A feature read and a scrape: the stores are in use, not only up."""
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from serinus_cluster.edges.secrets import secret
-from serinus_cluster.edges.shell import CommandFailed
 from serinus_cluster.place import Place
 from serinus_cluster.steps import AskMetrics, Outcome, ReadFeature
+from serinus_cluster.waiting import NotYet, until
 
 # Runs in a model's pod, addresses on its standard input: the same image and network as a server's.
 # hiredis is what the server itself speaks with.
@@ -63,10 +61,10 @@ class Feature:
         """Read until it comes.
 
         Raises:
-            CommandFailed: it did not within the deadline.
+            InVain: it did not within the deadline.
         """
         addresses = [secret(self.place.kubectl, where) for where in (self.action.writer, self.action.reader)]
-        took = _repeat(lambda: self._read(json.dumps(addresses)), "a pod of a model reads a feature", seconds)
+        took = until("a pod of a model reads a feature", lambda: self._read(json.dumps(addresses)), seconds)
         return Outcome(f"a model's pod reads a value in {took} ms and may not write", changed=False)
 
     def _read(self, addresses: str) -> str:
@@ -74,7 +72,7 @@ class Feature:
         listed = ("--selector", self.action.pods, "--field-selector", "status.phase=Running")
         pods = kubectl.run("get", "pods", *where, *listed, "--output", "name").split()
         if not pods:
-            raise CommandFailed(f"no pod {self.action.pods} runs in {self.action.namespace}")
+            raise NotYet(f"no pod {self.action.pods} runs in {self.action.namespace}")
         command = ("--container", "kserve-container", "--stdin", "--", "python", "-c", _WRITE_AND_READ)
         return kubectl.run("exec", *where, pods[0], *command, stdin=addresses, seconds=30).strip()
 
@@ -94,9 +92,9 @@ class Metrics:
         """Ask until a series comes.
 
         Raises:
-            CommandFailed: none came within the deadline.
+            InVain: none came within the deadline.
         """
-        found = _repeat(self._ask, f"Prometheus finds {self.action.query}", seconds)
+        found = until(f"Prometheus finds {self.action.query}", self._ask, seconds)
         return Outcome(f"Prometheus finds {found} of {self.action.query}", changed=False)
 
     def _ask(self) -> str:
@@ -104,21 +102,5 @@ class Metrics:
         path = f"{where}/api/v1/query?query={quote(self.action.query)}"
         found = json.loads(self.place.kubectl.run("get", "--raw", path, seconds=20))["data"]["result"]
         if not found:
-            raise CommandFailed("nothing found yet")
+            raise NotYet("nothing")
         return str(len(found))
-
-
-def _repeat(look: Callable[[], str], what: str, seconds: float) -> str:
-    """Return what `look` returns once it fails no more.
-
-    Raises:
-        CommandFailed: it still failed at the deadline; the message holds what it said last.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return look()
-        except CommandFailed as error:
-            if time.monotonic() > deadline:
-                raise CommandFailed(f"waited {seconds:.0f} s in vain: {what}\nlast: {error}") from error
-        time.sleep(1)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from serinus_cluster.edges.shell import CommandFailed, Done, attempt
+from serinus_airgap.programs import Done
+from serinus_cluster.edges.shell import CommandFailed, attempt
 from serinus_cluster.render import by_namespace
 
 # Our name among the field managers: what we applied before can be taken back by applying less.
