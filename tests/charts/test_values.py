@@ -98,7 +98,9 @@ def test_each_chart_also_installs_alone(helm: Path, chart: str):
 
 @pytest.mark.parametrize("chart", PARTS)
 def test_a_part_can_be_left_out(helm: Path, chart: str):
-    assert f"platform/charts/{chart}/" not in charts.template(helm, "platform", {"parts": {chart: False}})
+    # Who leaves out a Redis says so where it is watched.
+    given = {"parts": {chart: False}, "monitoring": {"redisExporter": {"targets": []}}}
+    assert f"platform/charts/{chart}/" not in charts.template(helm, "platform", given)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,13 @@ def test_a_part_can_be_left_out(helm: Path, chart: str):
             },
             "postgresql.external.host is needed",
         ),
+        (
+            {"parts": {"feast": False}},
+            "monitoring.redisExporter.targets: there is no redis in this release (parts.feast or "
+            "feast.redis.enabled is false): take its target out",
+        ),
+        ({"feast": {"redis": {"enabled": False}}}, "there is no redis in this release"),
+        ({"serving": {"logRedis": {"enabled": False}}}, "there is no log-redis in this release"),
         ({"mlflow": {"postgresql": {"storage": {"size": "5 GB"}}}}, "/postgresql/storage/size"),
         ({"mlflow": {"backup": {"restore": "yesterday"}}}, "/backup/restore"),
         ({"feast": {"redis": {"appendFsync": "never"}}}, "/redis/appendFsync"),
