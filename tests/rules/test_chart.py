@@ -46,20 +46,84 @@ def test_the_configuration_is_one_that_prometheus_takes(helm: Path, promtool: Pa
 
 
 def test_a_cluster_with_its_own_monitoring_gets_rules_boards_and_nothing_that_runs(helm: Path):
-    values = {**ABSENT, "alerts": {"prometheusRule": True, "prometheusRuleLabels": {"release": "theirs"}}}
+    values = {
+        **ABSENT,
+        "alerts": {"prometheusRule": True, "prometheusRuleLabels": {"release": "theirs"}},
+        "prometheus": {
+            "enabled": False,
+            "scrape": {"podMonitors": True, "podMonitorLabels": {"release": "theirs"}},
+        },
+    }
     found = named(helm, values)
     assert sorted(found) == [
         ("ConfigMap", "serinus-dashboards"),
         ("ConfigMap", "serinus-prometheus"),
         ("ConfigMap", "serinus-prometheus-rules"),
         ("NetworkPolicy", "serinus-monitoring-deny"),
+        ("PodMonitor", "serinus-envoy"),
+        ("PodMonitor", "serinus-model-servers"),
+        ("PodMonitor", "serinus-pods"),
         ("PrometheusRule", "serinus-rules"),
     ]
-    rule = found[("PrometheusRule", "serinus-rules")]
-    assert rule["metadata"]["labels"]["release"] == "theirs"
-    files = found[("ConfigMap", "serinus-prometheus-rules")]["data"]
+    theirs = [each for (kind, _), each in found.items() if kind in ("PodMonitor", "PrometheusRule")]
+    assert {each["metadata"]["labels"]["release"] for each in theirs} == {"theirs"}
+    # The alerting itself is watched by who runs it.
+    files = dict(found[("ConfigMap", "serinus-prometheus-rules")]["data"])
+    assert "SerinusWatchdog" in files.pop("monitoring.yaml")
     groups = [group for text in files.values() for group in yaml.safe_load(text)["groups"]]
-    assert rule["spec"]["groups"] == groups
+    assert found[("PrometheusRule", "serinus-rules")]["spec"]["groups"] == groups
+
+
+def relabelled(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return relabelings of a PodMonitor in Prometheus' own words."""
+    words = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    return [{words.get(key, key): value for key, value in each.items()} for each in configs]
+
+
+def test_a_prometheus_operator_scrapes_what_ours_scrapes(helm: Path):
+    values = {
+        "redisExporter": {"targets": [{"part": "redis"}, {"part": "log-redis"}]},
+        "prometheus": {"scrape": {"podMonitors": True}},
+    }
+    found = named(helm, values)
+    text = found[("ConfigMap", "serinus-prometheus")]["data"]["scrape.yaml"]
+    ours = {each["job_name"]: each for each in yaml.safe_load(text)["scrape_configs"]}
+    endpoints = {
+        name.removeprefix("serinus-"): each["spec"]["podMetricsEndpoints"][0]
+        for (kind, name), each in found.items()
+        if kind == "PodMonitor"
+    }
+    # Kubelets are that operator's own to scrape, and so are Alertmanager and Grafana.
+    absent = {"nodes", "volumes", "alertmanager", "grafana"}
+    assert set(endpoints) == set(ours) - absent - {"redis", "log-redis"} | {"redis-exporters"}
+    for job in ("model-servers", "envoy", "pods"):
+        given = relabelled(endpoints[job]["relabelings"])
+        # The same steps, but for pods left to the other jobs; then the job, and one target of many.
+        steps = [each for each in ours[job]["relabel_configs"] if each.get("regex") != ".+"]
+        assert given[:-2] == [each for each in steps if each.get("regex") != "envoy-gateway;proxy"]
+        assert given[-2] == {"target_label": "job", "replacement": job}
+        assert given[-1] == {"action": "labeldrop", "regex": "container|endpoint"}
+        assert endpoints[job]["interval"] == ours[job].get("scrape_interval", "30s")
+        assert endpoints[job].get("honorLabels") == ours[job].get("honor_labels")
+        kept = relabelled(endpoints[job].get("metricRelabelings", []))
+        assert kept == ours[job].get("metric_relabel_configs", [])
+
+
+def test_a_prometheus_that_is_there_is_let_in(helm: Path):
+    theirs = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    values = {
+        "global": {"prometheus": {"from": [theirs]}},
+        "redisExporter": {"targets": [{"part": "redis"}]},
+    }
+    found = named(helm, values)
+    open_to = {
+        name.removeprefix("serinus-")
+        for (kind, name), each in found.items()
+        if kind == "NetworkPolicy"
+        for rule in each["spec"].get("ingress", [])
+        if theirs in rule["from"]
+    }
+    assert open_to == {"alertmanager", "grafana", "kube-state-metrics", "redis-exporters"}
 
 
 def test_a_grafana_may_ask_another_prometheus(helm: Path):

@@ -9,12 +9,11 @@ OF_MODEL = f"""
     kube_pod_labels{{{CHOSEN}, label_serving_kserve_io_inferenceservice!=""}}
 """
 BY_MODEL = "sum by (namespace, label_serving_kserve_io_inferenceservice)"
-# What containers use; the same series without a container's name are sums over pods.
-CPU = f'rate(container_cpu_usage_seconds_total{{{CHOSEN}, container!=""}}[5m])'
-MEMORY = f'container_memory_working_set_bytes{{{CHOSEN}, container!=""}}'
+CPU = f"serinus:pod_cpu_used_cores{{{CHOSEN}}}"
+MEMORY = f"serinus:pod_memory_used_bytes{{{CHOSEN}}}"
 ALLOCATABLE = 'sum(kube_node_status_allocatable{{resource="{}"}})'
 REQUESTED = 'sum by (namespace, pod) (kube_pod_container_resource_requests{resource="cpu"})'
-USED = 'sum by (namespace, pod) (rate(container_cpu_usage_seconds_total{container!=""}[5m]))'
+USED = "serinus:pod_cpu_used_cores"
 MODEL = "{{label_serving_kserve_io_inferenceservice}}"
 
 BOARD = board(

@@ -97,7 +97,7 @@ BOARD = board(
                     Query(
                         f"""
                         sum by (namespace) (
-                          rate(container_cpu_usage_seconds_total{{{CHOSEN}, container!=""}}[5m])
+                          serinus:pod_cpu_used_cores{{{CHOSEN}}}
                           * on (namespace, pod) group_left ()
                             max by (namespace, pod) (kube_pod_owner{{{CHOSEN}, owner_kind="Job"}}))
                         or sum by (namespace) (kube_pod_owner{{{CHOSEN}, owner_kind="Job"}}) * 0

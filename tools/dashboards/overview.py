@@ -146,7 +146,7 @@ BOARD = board(
                     "Working set by namespace.",
                     "bytes",
                     Query(
-                        'sum by (namespace) (container_memory_working_set_bytes{container!=""})',
+                        "sum by (namespace) (serinus:pod_memory_used_bytes)",
                         "{{namespace}}",
                     ),
                     stacked=True,

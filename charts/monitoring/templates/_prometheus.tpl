@@ -127,6 +127,30 @@ envoy_cluster_(upstream_rq_(xx|total|time_(bucket|sum|count)|timeout|retry|activ
 {{- end -}}
 
 {{/*
+Head of a PodMonitor. Takes (dict "context" $ "job" "envoy").
+*/}}
+{{- define "monitoring.podMonitor" -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata:
+  name: {{ include "serinus.fullname" (dict "context" .context "part" .job) }}
+  namespace: {{ .context.Release.Namespace }}
+  labels:
+    {{- include "serinus.labels" (dict "context" .context "part" "prometheus") | nindent 4 }}
+    {{- with .context.Values.prometheus.scrape.podMonitorLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end -}}
+
+{{/*
+An item of `relabelings`, the last: prometheus-operator finds a target for each port of each container and names both.
+Without these labels they are one. Takes their names, `a|b`.
+*/}}
+{{- define "monitoring.oneTarget" -}}
+- { action: labeldrop, regex: {{ . | quote }} }
+{{- end -}}
+
+{{/*
 Rule files by name: those of files/rules, and the limits that values set. Takes $.
 */}}
 {{- define "monitoring.rules" -}}
