@@ -8,7 +8,7 @@ from tests.support import charts
 
 WRITES = {
     ("serving.kserve.io", "inferenceservices/status"): {"patch"},
-    ("gateway.networking.k8s.io", "httproutes"): {"create", "patch"},
+    ("gateway.networking.k8s.io", "httproutes"): {"create", "patch", "delete"},
     ("", "events"): {"create"},
 }
 READS = {"get", "list", "watch"}

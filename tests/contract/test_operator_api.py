@@ -1,5 +1,6 @@
 """The operator against an API server: what it reads, writes and refuses to write twice."""
 
+import copy
 import os
 import signal
 import socket
@@ -143,6 +144,46 @@ def test_a_route_that_is_refused_is_told_and_counts_as_failed(api: ApiServer, cl
     held = api.held("inferenceservices", "churn")
     assert held is not None
     assert held["status"]["conditions"][0]["reason"] == "Routed"
+
+
+@pytest.mark.parametrize("labels", [{}, {"serinus.dev/route": "false"}])
+def test_a_label_taken_away_takes_the_route_along(api: ApiServer, cluster: Cluster, labels: dict[str, str]):
+    # Given a service that is routed, and told so
+    api.put("inferenceservices", service())
+    api.put("endpointslices", endpoints("churn-predictor", True))
+    gauges, reports = Gauges(), []
+    reconciler = Reconciler(cluster, GATEWAY, gauges, reports.append)
+    reconciler.look(KEY)
+    reconciler.show(KEY)
+    # When its label goes, but its route was written since it was read, then nothing is deleted blindly
+    changed = api.held("inferenceservices", "churn")
+    route = api.held("httproutes", "churn")
+    assert changed is not None
+    assert route is not None
+    changed["metadata"]["labels"] = labels
+    api.put("inferenceservices", changed)
+    route["metadata"]["uid"] = "of-the-route"
+    route = api.put("httproutes", route)
+    stale = copy.deepcopy(route)
+    stale["metadata"]["resourceVersion"] = "0"
+    with pytest.raises(ClusterError, match="409"):
+        cluster.delete_route(stale)
+    assert api.held("httproutes", "churn") is not None
+    # And the next look takes it away, with its figures, and the service is told once
+    reconciler.look(KEY)
+    assert api.held("httproutes", "churn") is None
+    figures = {"namespace": "team", "route": "churn", "reason": "Routed"}
+    assert gauges.registry.get_sample_value("serinus_route_ready", figures) is None
+    assert reports == [KEY, KEY]
+    reconciler.show(KEY)
+    told = api.held("inferenceservices", "churn")
+    assert told is not None
+    assert told["status"]["conditions"][0]["reason"] == "NotAsked"
+    assert [each["reason"] for each in api.events] == ["Routed", "NotAsked"]
+    before = len(api.log)
+    reconciler.look(KEY)
+    reconciler.show(KEY)
+    assert (len(reports), len(api.log), len(api.events)) == (2, before, 2)
 
 
 def test_a_service_without_the_label_or_going_is_left_alone(api: ApiServer, cluster: Cluster):

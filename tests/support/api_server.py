@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._discovery(url.path)
 
-    do_GET = do_POST = do_PATCH = do_PUT = _handle
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 
     def _failure(self, status: int, message: str) -> None:
         self._answer({"kind": "Status", "code": status, "message": message}, status)
@@ -166,12 +166,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._failure(404, "not found")
         elif self.command == "GET":
             self._answer(held)
+        elif self.command == "DELETE":
+            self._delete(plural, held, body["preconditions"])
         elif body["metadata"].get("resourceVersion") != held["metadata"]["resourceVersion"]:
             self._failure(409, "the object has been modified")
         elif self.command == "PUT":
             self._answer(self.api.put(plural, body))
         else:
             self._answer(self.api.put(plural, {**held, "status": {**held["status"], **body["status"]}}))
+
+    def _delete(self, plural: str, held: Object, preconditions: Object) -> None:
+        if any(held["metadata"].get(key) != value for key, value in preconditions.items()):
+            self._failure(409, "the precondition does not hold")
+        else:
+            self._answer(self.api.put(plural, held, "DELETED"))
 
     def _list(self, place: dict[str, Any], selector: str) -> None:
         wanted = dict([selector.split("=")]) if "=" in selector else {}

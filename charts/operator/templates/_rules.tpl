@@ -1,6 +1,6 @@
 {{/*
-What the operator may do in a namespace that it serves. It never writes a spec of KServe's, and deletes nothing:
-routes go with their InferenceService.
+What the operator may do in a namespace that it serves. It never writes a spec of KServe's, and deletes nothing
+but its own routes of InferenceServices that lost the label; the others go with their InferenceService.
 */}}
 {{- define "operator.rules" -}}
 - apiGroups: [serving.kserve.io]
@@ -11,7 +11,7 @@ routes go with their InferenceService.
   verbs: [patch]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, watch]

@@ -3,17 +3,17 @@
 import logging
 from collections.abc import Callable
 
-from serinus_operator.adapters.kubernetes import Cluster, Refused, is_shown
+from serinus_operator.adapters.kubernetes import Cluster, Refused, has_told, is_shown
 from serinus_operator.gauges import Gauges
 from serinus_operator.routing.decide import decide
 from serinus_operator.routing.model import (
     ROUTE_LABEL,
-    ROUTE_LABEL_VALUE,
     Condition,
     Decision,
     Document,
     Gateway,
     Observed,
+    is_asked,
 )
 from serinus_operator.work import Key
 
@@ -48,17 +48,17 @@ class Reconciler:
         if observed is None:
             return
         condition = self._condition(key, decide(observed))
-        if not is_shown(observed.service, condition):
+        if _is_news(observed.service, condition):
             self._cluster.show(observed.service, condition)
             self._cluster.tell(observed.service, condition)
 
     def _look(self, key: Key) -> str:
         observed = self._observe(key)
-        if observed is None:
-            # The route goes with its service; one that opted out keeps its route, which is the team's now.
+        if observed is None or not is_asked(observed.service):
             self._gauges.forget(*key)
             self._refused.pop(key, None)
-            return "unchanged"
+            # The route of a service that is gone goes with it.
+            return "unchanged" if observed is None else self._withdraw(key, observed)
         decision = decide(observed)
         if decision.route is not None:
             self._apply(key, decision.route)
@@ -70,6 +70,15 @@ class Reconciler:
             self._report(key)
         return "unchanged" if decision.route is None else "applied"
 
+    def _withdraw(self, key: Key, observed: Observed) -> str:
+        decision = decide(observed)
+        if decision.withdrawn and observed.route is not None:
+            self._cluster.delete_route(observed.route)
+            _log.info("%s/%s: %s", *key, decision.condition.message)
+        if _is_news(observed.service, decision.condition):
+            self._report(key)
+        return "applied" if decision.withdrawn else "unchanged"
+
     def _apply(self, key: Key, route: Document) -> None:
         try:
             self._cluster.apply_route(route)
@@ -79,20 +88,19 @@ class Reconciler:
             raise
 
     def _observe(self, key: Key) -> Observed | None:
-        """Return what is there now; None for a service that is gone, going, or none of ours."""
+        """Return what is there now; None for a service that is gone or going."""
         service = self._cluster.service(*key)
-        if service is None or not _is_ours(service):
+        if service is None or "deletionTimestamp" in service["metadata"]:
             return None
-        return Observed(service, self._cluster.endpoints(*key), self._cluster.route(*key), self._gateway)
+        endpoints = self._cluster.endpoints(*key) if is_asked(service) else {}
+        return Observed(service, endpoints, self._cluster.route(*key), self._gateway)
 
     def _condition(self, key: Key, decision: Decision) -> Condition:
         refused = self._refused.get(key)
         return decision.condition if refused is None else Condition(False, "Refused", refused)
 
 
-def _is_ours(service: Document) -> bool:
-    metadata = service["metadata"]
-    return (
-        metadata.get("labels", {}).get(ROUTE_LABEL) == ROUTE_LABEL_VALUE
-        and "deletionTimestamp" not in metadata
-    )
+def _is_news(service: Document, condition: Condition) -> bool:
+    """Say whether a service is to be told. One that never had our label hears nothing from us."""
+    known = ROUTE_LABEL in service["metadata"].get("labels", {}) or has_told(service)
+    return known and not is_shown(service, condition)

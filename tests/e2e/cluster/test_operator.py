@@ -100,14 +100,16 @@ ALLOWED = [
     ("patch", "serving.kserve.io/inferenceservices/status"),
     ("create", "gateway.networking.k8s.io/httproutes"),
     ("patch", "gateway.networking.k8s.io/httproutes"),
+    # Of a service that lost the label.
+    ("delete", "gateway.networking.k8s.io/httproutes"),
     ("watch", "discovery.k8s.io/endpointslices"),
     ("create", "/events"),
 ]
 REFUSED = [
-    # A spec is the team's, and routes go with their services.
+    # A spec is the team's.
     ("patch", "serving.kserve.io/inferenceservices"),
     ("update", "serving.kserve.io/inferenceservices"),
-    ("delete", "gateway.networking.k8s.io/httproutes"),
+    ("delete", "serving.kserve.io/inferenceservices"),
     ("get", "/secrets"),
     ("list", "/secrets"),
     ("list", "/pods"),

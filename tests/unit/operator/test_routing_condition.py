@@ -1,6 +1,7 @@
 """What a service is told: why there is no route, or why traffic does not go as asked."""
 
 import copy
+from typing import Any
 
 import pytest
 from tests.support.routing import GATEWAY, observed, routed, service
@@ -78,6 +79,43 @@ def test_a_route_of_somebody_else_is_left_alone():
     # Labelled, it is handed over.
     theirs["metadata"]["labels"] = {"serinus.dev/route": "true"}
     assert decide(observed(service(), {"stable": 1}, theirs)).route is not None
+
+
+@pytest.mark.parametrize(("label", "said"), [(None, "no label"), ("false", "'false'"), ("True", "'True'")])
+def test_a_route_goes_with_the_label(label: str | None, said: str):
+    there = routed({"next": 30}, BOTH)
+    document = service({"next": 30})
+    document["metadata"]["labels"] = {} if label is None else {"serinus.dev/route": label}
+    decision = decide(observed(document, {}, there))
+    assert (decision.withdrawn, decision.route, decision.backends) == (True, None, ())
+    assert (decision.condition.status, decision.condition.reason) == (False, "NotAsked")
+    assert said in decision.condition.message
+    assert not decide(observed(document, {}, None)).withdrawn
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": {}},
+        {"ownerReferences": []},
+        # Of the same name before the service was made anew.
+        {"ownerReferences": [{"uid": "another"}]},
+    ],
+)
+def test_a_route_that_was_taken_over_stays_without_the_label(change: dict[str, Any]):
+    there = routed(None, {"stable": 1})
+    there["metadata"] |= change
+    document = service()
+    document["metadata"]["labels"] = {}
+    assert not decide(observed(document, {}, there)).withdrawn
+
+
+def test_a_route_of_kserves_own_is_not_ours_to_take():
+    there = routed(None, {"stable": 1})
+    there["spec"]["rules"] = [{"backendRefs": [{"name": "churn-predictor", "port": 80}]}]
+    document = service()
+    document["metadata"]["labels"] = {}
+    assert not decide(observed(document, {}, there)).withdrawn
 
 
 def accepted(route, *, generation: int, gateway: str = GATEWAY.name):

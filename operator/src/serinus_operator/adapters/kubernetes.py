@@ -96,6 +96,17 @@ class Cluster:
             _content_type=_APPLY,
         )
 
+    def delete_route(self, route: Document) -> None:
+        """Delete a route as it was read. Raises ClusterError where somebody has written it since."""
+        metadata = route["metadata"]
+        read = client.V1Preconditions(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+        self._call(
+            self._objects.delete_namespaced_custom_object,
+            *_place(ROUTES, metadata["namespace"]),
+            metadata["name"],
+            body=client.V1DeleteOptions(preconditions=read),
+        )
+
     def show(self, service: Document, condition: Condition) -> None:
         """Write our condition into a service's status.
 
@@ -166,6 +177,11 @@ def is_shown(service: Document, condition: Condition) -> bool:
     """Say whether a service's status has this condition of ours already."""
     shown = _shown(service)
     return all(shown.get(key) == value for key, value in _written(condition).items())
+
+
+def has_told(service: Document) -> bool:
+    """Say whether a service's status has a condition of ours."""
+    return bool(_shown(service))
 
 
 def _written(condition: Condition) -> Document:

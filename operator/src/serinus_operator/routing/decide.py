@@ -1,7 +1,16 @@
 """One look at one service, and what its route should be. Level-based: what is observed decides."""
 
-from serinus_operator.routing.model import Condition, Decision, Intent, Observed, Unroutable
-from serinus_operator.routing.route import backends, build, held_slots, is_taken, same
+from serinus_operator.routing.model import (
+    ROUTE_LABEL,
+    ROUTE_LABEL_VALUE,
+    Condition,
+    Decision,
+    Intent,
+    Observed,
+    Unroutable,
+    is_asked,
+)
+from serinus_operator.routing.route import backends, build, held_slots, is_own, is_taken, same
 from serinus_operator.routing.service import read_service
 from serinus_operator.routing.slots import assign
 from serinus_operator.routing.weights import weights
@@ -9,6 +18,8 @@ from serinus_operator.routing.weights import weights
 
 def decide(observed: Observed) -> Decision:
     """Return the route to apply, if any, and the condition to show. Applying it twice does no harm."""
+    if not is_asked(observed.service):
+        return _withdraw(observed)
     try:
         intent = read_service(observed.service)
         _free(observed, intent)
@@ -26,6 +37,16 @@ def decide(observed: Observed) -> Decision:
     refusal = _refusal(observed) if right else ""
     condition = _condition(intent, shares, ready, refusal)
     return Decision(None if right else route, condition, backends(route))
+
+
+def _withdraw(observed: Observed) -> Decision:
+    """Take back what the label asked for: a model that nobody asks to be routed must not stay open."""
+    metadata = observed.service["metadata"]
+    label = metadata.get("labels", {}).get(ROUTE_LABEL)
+    found = f"no label {ROUTE_LABEL}" if label is None else f"label {ROUTE_LABEL} is {label!r}"
+    message = f"{found}: only {ROUTE_LABEL_VALUE!r} asks for a route, and there is none of ours."
+    withdrawn = observed.route is not None and is_own(observed.route, metadata["uid"])
+    return Decision(None, Condition(False, "NotAsked", message), withdrawn=withdrawn)
 
 
 def _free(observed: Observed, intent: Intent) -> None:

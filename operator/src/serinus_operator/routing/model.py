@@ -89,8 +89,14 @@ class Condition:
 @dataclass(frozen=True)
 class Decision:
     """What to do now. `route` is what to apply, None where what is there is right already (or must not be
-    touched). `backends` is the route once that is done."""
+    touched). `backends` is the route once that is done. `withdrawn` says that the route there is to go."""
 
     route: Document | None
     condition: Condition
     backends: tuple[Backend, ...] = ()
+    withdrawn: bool = False
+
+
+def is_asked(service: Document) -> bool:
+    """Say whether a service asks to be routed."""
+    return bool(service["metadata"].get("labels", {}).get(ROUTE_LABEL) == ROUTE_LABEL_VALUE)

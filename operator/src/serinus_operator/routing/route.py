@@ -91,7 +91,7 @@ def same(wanted: Document, current: Document | None) -> bool:
         return False
     metadata = current["metadata"]
     return (
-        metadata.get("labels", {}).get(ROUTE_LABEL) == ROUTE_LABEL_VALUE
+        _is_labelled(current)
         and all(each in metadata.get("ownerReferences", []) for each in wanted["metadata"]["ownerReferences"])
         and all(current["spec"].get(key) == value for key, value in wanted["spec"].items())
     )
@@ -99,9 +99,14 @@ def same(wanted: Document, current: Document | None) -> bool:
 
 def is_taken(current: Document, uid: str) -> bool:
     """Say whether a route of that name is somebody else's: neither labelled nor owned by the service."""
-    metadata = current["metadata"]
-    owners = [each["uid"] for each in metadata.get("ownerReferences", [])]
-    return uid not in owners and metadata.get("labels", {}).get(ROUTE_LABEL) != ROUTE_LABEL_VALUE
+    return not _is_owned(current, uid) and not _is_labelled(current)
+
+
+def is_own(current: Document, uid: str) -> bool:
+    """Say whether a route is of our making: labelled, owned by the service, with a rule of ours. KServe's own
+    route of that name has the owner and copies the label."""
+    made = any(_is_ours(rule) for rule in _rules(current["spec"]))
+    return made and _is_owned(current, uid) and _is_labelled(current)
 
 
 def held_slots(current: Document | None) -> dict[str, int]:
@@ -124,6 +129,14 @@ def backends(current: Document | None) -> tuple[Backend, ...]:
                 weight = int(reference.get("weight", 1))
                 found.append(Backend(revision, position, index, weight, chosen))
     return tuple(found)
+
+
+def _is_owned(current: Document, uid: str) -> bool:
+    return uid in [each["uid"] for each in current["metadata"].get("ownerReferences", [])]
+
+
+def _is_labelled(current: Document) -> bool:
+    return bool(current["metadata"].get("labels", {}).get(ROUTE_LABEL) == ROUTE_LABEL_VALUE)
 
 
 def _rules(spec: Mapping[str, Any]) -> list[Rule]:
