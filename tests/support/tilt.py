@@ -13,9 +13,10 @@ from typing import Any
 import starlark
 
 MANUAL = "manual"
-# Stands in for a program of the commands: writes its arguments down and answers nothing.
-RECORDER = '#!/bin/sh\nprintf "%s" "$(basename "$0")" >> "$RECORD"\n'
-RECORDER += 'for word in "$@"; do printf "\\037%s" "$word" >> "$RECORD"; done\nprintf "\\n" >> "$RECORD"\n'
+# Stands in for a program of the commands: writes its arguments down and answers nothing. In one write, because
+# the programs of a pipe run at once.
+RECORDER = '#!/bin/sh\nbetween=$(printf "\\037")\nline=$(basename "$0")\n'
+RECORDER += 'for word in "$@"; do line=$line$between$word; done\nprintf "%s\\n" "$line" >> "$RECORD"\n'
 
 
 @dataclass(frozen=True)
