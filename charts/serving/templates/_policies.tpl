@@ -36,6 +36,17 @@ jwt:
       {{- else }}
       remoteJWKS:
         uri: {{ $auth.jwt.jwksUri | quote }}
+        cacheDuration: {{ $auth.jwt.jwksCacheSeconds }}s
+        {{- with $auth.jwt.jwksFrom }}
+        {{- if .name }}
+        backendRefs:
+          - group: {{ include "serving.jwksGroup" $auth | quote }}
+            kind: {{ .kind }}
+            name: {{ .name }}
+            namespace: {{ .namespace }}
+            port: {{ .port }}
+        {{- end }}
+        {{- end }}
       {{- end }}
       claimToHeaders:
         - { claim: {{ $auth.jwt.clientClaim }}, header: {{ $auth.clientHeader }} }
@@ -90,13 +101,16 @@ rateLimit:
           - headers:
               - { name: {{ .context.Values.auth.clientHeader }}, type: Distinct }
         limit: { requests: {{ $limits.requests }}, unit: {{ $limits.per }} }
-      {{- else }}
-      - limit: { requests: {{ $limits.requests }}, unit: {{ $limits.per }} }
       {{- end }}
+      # Those without a name share one: a token need not have the claim.
+      - limit: { requests: {{ $limits.requests }}, unit: {{ $limits.per }} }
 {{- end }}
 responseOverride:
   {{- if eq .context.Values.auth.type "apiKeys" }}
   - {{- include "serving.answer" (dict "status" 401 "error" (printf "%s: no key of a client of this model" .context.Values.auth.apiKeys.header)) | nindent 4 }}
+  {{- else if eq .context.Values.auth.type "jwt" }}
+  - {{- include "serving.answer" (dict "status" 401 "error" "authorization: no valid token of this platform's issuer") | nindent 4 }}
+  - {{- include "serving.answer" (dict "status" 403 "error" "authorization: the token does not open this model") | nindent 4 }}
   {{- end }}
   - {{- include "serving.answer" (dict "status" 413 "error" (printf "body: larger than %s" $limits.body)) | nindent 4 }}
   - {{- include "serving.answer" (dict "status" 429 "error" (printf "too many requests: %v per %s" $limits.requests (lower $limits.per)) "retry" (get (dict "Second" "1" "Minute" "60" "Hour" "3600") $limits.per)) | nindent 4 }}

@@ -30,6 +30,20 @@ Names that several templates share.
 {{- end -}}
 
 {{/*
+API group of what `auth.jwt.jwksFrom` names. Takes .Values.auth.
+*/}}
+{{- define "serving.jwksGroup" -}}
+{{- if eq .jwt.jwksFrom.kind "Backend" -}}gateway.envoyproxy.io{{- end -}}
+{{- end -}}
+
+{{/*
+"true" where the issuer's keys are read from an object of this cluster.
+*/}}
+{{- define "serving.jwksFrom" -}}
+{{- if and (eq .Values.auth.type "jwt") (not .Values.auth.jwt.jwks) .Values.auth.jwt.jwksFrom.name -}}true{{- end -}}
+{{- end -}}
+
+{{/*
 "true" where the chart itself makes the certificate's CA.
 */}}
 {{- define "serving.ownCa" -}}
@@ -47,10 +61,30 @@ What is refused before anything is rendered: values that each are right, and tog
 {{- if and $gateway.create (ne $gateway.http.mode "serve") (not $gateway.https.enabled) -}}
 {{- fail "no way in: gateway.https.enabled is false and gateway.http.mode is not serve" -}}
 {{- end -}}
+{{- if and $gateway.create (eq $gateway.http.mode "redirect") (has .Release.Namespace .Values.global.models.namespaces) -}}
+{{- fail (printf "models in the release's own namespace %s would be served in clear text on port 80, where only its redirect belongs: give them another namespace, or set gateway.http.mode" .Release.Namespace) -}}
+{{- end -}}
 {{- if and (eq .Values.auth.type "jwt") (not .Values.auth.jwt.jwksUri) (not .Values.auth.jwt.jwks) -}}
 {{- fail "auth.type is jwt: give auth.jwt.jwksUri or auth.jwt.jwks" -}}
 {{- end -}}
 {{- if and (eq .Values.auth.type "jwt") (not .Values.auth.jwt.issuer) -}}
 {{- fail "auth.type is jwt: give auth.jwt.issuer" -}}
+{{- end -}}
+{{- $from := .Values.auth.jwt.jwksFrom -}}
+{{- if and (eq .Values.auth.type "jwt") .Values.auth.jwt.jwks .Values.auth.jwt.jwksUri -}}
+{{- fail "auth.jwt.jwks and auth.jwt.jwksUri are both given: the keys are read from one place" -}}
+{{- end -}}
+{{- $ca := or $from.ca.existingConfigMap $from.ca.existingSecret -}}
+{{- if and (or $from.name $ca) (not .Values.auth.jwt.jwksUri) -}}
+{{- fail "auth.jwt.jwksFrom needs auth.jwt.jwksUri: host and path of the issuer's keys" -}}
+{{- end -}}
+{{- if ne (not $from.name) (not $from.namespace) -}}
+{{- fail "auth.jwt.jwksFrom: give both name and namespace, or neither" -}}
+{{- end -}}
+{{- if and $ca (or (not $from.name) (ne $from.kind "Service")) -}}
+{{- fail "auth.jwt.jwksFrom.ca is for a Service that jwksFrom names; a Backend names its CA itself" -}}
+{{- end -}}
+{{- if and $from.ca.existingConfigMap $from.ca.existingSecret -}}
+{{- fail "auth.jwt.jwksFrom.ca: give existingConfigMap or existingSecret, not both" -}}
 {{- end -}}
 {{- end -}}
