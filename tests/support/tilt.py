@@ -13,7 +13,7 @@ from typing import Any
 import starlark
 
 MANUAL = "manual"
-# Stands in for a program of the commands: writes its arguments down and answers nothing. In one write, because
+# Stands in for a program of the commands: writes its arguments down and answers nothing. In one write, as
 # the programs of a pipe run at once.
 RECORDER = '#!/bin/sh\nbetween=$(printf "\\037")\nline=$(basename "$0")\n'
 RECORDER += 'for word in "$@"; do line=$line$between$word; done\nprintf "%s\\n" "$line" >> "$RECORD"\n'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 REGISTRY = "localhost:5001"
 # What every one of them is made of, whatever its room.
-_COMMON = (".dockerignore", "requirements.lock", "model-server/install_locked.py")
+_COMMON = (".dockerignore", "requirements.lock", "tools/install.py")
 
 # The walk of forests, file by file: compiling it on this machine leaves more beside them.
 _NATIVE = ("model-server/native/pyproject.toml", "model-server/native/serinus_forest.c")
