@@ -33,6 +33,8 @@ class _Server(uvicorn.Server):
 def main() -> None:
     """Serve until SIGTERM or SIGINT. Exit codes: 0 after a graceful end, 1 when the port cannot be had,
     2 for settings or an artifact that cannot be served."""
+    if sys.argv[1:]:
+        _take_no_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
@@ -42,6 +44,16 @@ def main() -> None:
     import uvloop
 
     sys.exit(uvloop.run(serve(settings)))
+
+
+def _take_no_arguments() -> None:
+    import argparse  # seldom needed, and a start is measured in milliseconds
+
+    argparse.ArgumentParser(
+        prog="serinus-server",
+        description="Serve the model in SERINUS_MODEL_DIR. It takes no arguments: its settings are the variables "
+        "of docs/reference/server-settings.md, which `python -m serinus_server.settings` prints.",
+    ).parse_args()
 
 
 def _refuse(message: str) -> int:

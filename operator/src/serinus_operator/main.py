@@ -1,5 +1,6 @@
 """The process `serinus-operator`: stand for leader, and lead. Ends when it has led and no longer may."""
 
+import argparse
 import asyncio
 import logging
 import os
@@ -27,6 +28,13 @@ _QUIET_SECONDS = 2.0
 
 def main() -> None:
     """Run until the process is asked to end."""
+    # Whoever asks for help must not find an operator running on the cluster of the current context.
+    argparse.ArgumentParser(
+        prog="serinus-operator",
+        description="Keep the routes of labelled InferenceServices. It takes no arguments: its settings are "
+        "SERINUS_GATEWAY, SERINUS_WATCH_NAMESPACES, SERINUS_LEASE, SERINUS_METRICS_PORT, POD_NAME and "
+        "POD_NAMESPACE of the environment, which the chart sets.",
+    ).parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:

@@ -1,5 +1,6 @@
 """Settings that cannot be meant are refused at start, under the name of their variable."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tests.support.artifacts import build_artifact
 from tests.support.serving import KEYED_INPUTS, KEYED_PLAN
 
 from serinus_server import fetch, wiring
+from serinus_server.__main__ import main
 from serinus_server.model_sources import FetchError, open_source
 from serinus_server.settings import Settings, SettingsError
 
@@ -74,3 +76,13 @@ def test_a_deadline_that_is_none(tmp_path: Path, seconds: str, capsys: pytest.Ca
         fetch.main([f"file://{tmp_path}", str(tmp_path / "model"), f"--deadline={seconds}"])
     assert caught.value.code == 2
     assert f"{seconds!r}: takes a number of seconds above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "code"), [("--help", 0), ("--port=1", 2)])
+def test_the_server_takes_no_arguments_and_names_its_settings(monkeypatch, capsys, word: str, code: int):
+    monkeypatch.setattr(sys, "argv", ["serinus-server", word])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == code
+    assert "server-settings.md" in said.out if code == 0 else "--port=1" in said.err

@@ -31,11 +31,17 @@ class Refused(ClusterError):
 
 
 def connect() -> client.ApiClient:
-    """Return a client: of the pod's service account, or of the current context outside of a cluster."""
+    """Return a client: of the pod's service account, or of the current context outside of a cluster.
+
+    Raises ClusterError where there is neither.
+    """
     try:
         config.load_incluster_config()  # type: ignore[no-untyped-call]  # the client's own is untyped
     except config.ConfigException:
-        config.load_kube_config()  # type: ignore[no-untyped-call]  # as above
+        try:
+            config.load_kube_config()  # type: ignore[no-untyped-call]  # as above
+        except config.ConfigException as error:
+            raise ClusterError(f"neither in a pod of a cluster nor with a kubeconfig: {error}") from None
     return client.ApiClient()
 
 
