@@ -51,8 +51,8 @@ def _take_no_arguments() -> None:
 
     argparse.ArgumentParser(
         prog="serinus-server",
-        description="Serve the model in SERINUS_MODEL_DIR. It takes no arguments: its settings are the variables "
-        "of docs/reference/server-settings.md, which `python -m serinus_server.settings` prints.",
+        description="Serve the model in SERINUS_MODEL_DIR. It takes no arguments: its settings are the "
+        "variables of docs/reference/server-settings.md, which `python -m serinus_server.settings` prints.",
     ).parse_args()
 
 
