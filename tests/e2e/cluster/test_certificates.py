@@ -5,30 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography import x509
-from tests.support.cluster import Cluster, Namespace, NotYet, Object, condition, until
+from tests.support.cluster import Cluster, Namespace, NotYet, Object, until
+from tests.support.cluster_authority import ISSUED_SECONDS, Authority
 
 pytestmark = pytest.mark.cluster
 
-API = "cert-manager.io/v1"
 HOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")
-ISSUED_SECONDS = 60
-
-
-def objects() -> list[Object]:
-    """Return a self-signed issuer, a CA, the issuer that signs with it, and a certificate of that one."""
-
-    def one(kind: str, name: str, spec: Object) -> Object:
-        return {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-    key = {"algorithm": "ECDSA", "rotationPolicy": "Always"}
-    ca = {"isCA": True, "commonName": "stories", "secretName": "ca", "issuerRef": {"name": "self"}}
-    leaf = {"dnsNames": ["a.example.com"], "secretName": "leaf", "issuerRef": {"name": "ca"}}
-    return [
-        one("Issuer", "self", {"selfSigned": {}}),
-        one("Certificate", "ca", {**ca, "privateKey": key}),
-        one("Issuer", "ca", {"ca": {"secretName": "ca"}}),
-        one("Certificate", "leaf", {**leaf, "privateKey": key}),
-    ]
 
 
 @pytest.fixture
@@ -51,13 +33,6 @@ def webhooks(namespace: Namespace) -> Iterator[Object]:
     namespace.cluster.delete(*HOOKS, namespace.name)
 
 
-def held(namespace: Namespace, secret: str, key: str) -> bytes:
-    found = namespace.get("v1", "Secret", secret)
-    if found is None:
-        raise NotYet(f"no Secret {secret}")
-    return base64.b64decode(found["data"][key])
-
-
 def another(namespace: Namespace, lost: Object | None) -> Object:
     found = namespace.get("v1", "Secret", "leaf")
     assert lost is not None
@@ -73,25 +48,16 @@ def bundle(cluster: Cluster, name: str, expected: bytes) -> None:
         raise NotYet("the webhook's bundle is missing or another")
 
 
-def ready(namespace: Namespace) -> None:
-    told = condition(namespace.get(API, "Certificate", "leaf"), "Ready")
-    if told.get("status") != "True":
-        raise NotYet(str(told))
-
-
 def test_a_certificate_is_issued_its_bundle_injected_and_a_lost_secret_comes_back(
     namespace: Namespace, webhooks: Object
 ):
     # Given a CA of our own and a webhook configuration that asks for its bundle
     namespace.cluster.apply(webhooks)
-    # When a Certificate is asked of it
-    for one in objects():
-        namespace.apply(one)
-    # Then it is issued
-    until("the Certificate is Ready", lambda: ready(namespace), ISSUED_SECONDS)
+    # When a Certificate is asked of it, then it is issued
+    found = Authority(namespace).certificate("leaf", "a.example.com")
     # And verified by the bundle that lies beside it
-    authority = held(namespace, "leaf", "ca.crt")
-    issued = x509.load_pem_x509_certificate(held(namespace, "leaf", "tls.crt"))
+    authority = found["ca.crt"].encode()
+    issued = x509.load_pem_x509_certificate(found["tls.crt"].encode())
     issued.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
     # And the API server is told to verify the webhook with that bundle
     until(
