@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,60 +14,35 @@ import httpx
 import pytest
 
 from serinus_contracts.artifact import ModelContract
+from tests.support import needed
 from tests.support.artifacts import build_artifact
+from tests.support.ports import free_port
+from tests.support.redis_process import RedisProcess
 
 # A shell that starts us in the background makes us ignore SIGINT, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def free_port() -> int:
-    """Return a TCP port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis of this session's own. Where none is installed CI fails and a developer's run skips."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        if os.environ.get("CI"):
-            pytest.fail("redis-server is missing: apt-get install redis-server")
-        pytest.skip("redis-server is not installed (apt-get install redis-server)")
-    port = free_port()
-    folder = tmp_path_factory.mktemp("redis")
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    process.kill()
-                    pytest.fail("redis-server did not come up within 10 s")
-                time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
-        process.terminate()
-        process.wait(10)
+    """A real Redis of this session's own."""
+    if shutil.which("redis-server") is None:
+        needed.missing("redis-server is missing: apt-get install redis-server")
+    server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.kill()
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL of this session's own, as SQLAlchemy names it with psycopg: an empty database.
-
-    Where none is installed CI fails and a developer's run skips.
-    """
+    """A real PostgreSQL of this session's own, as SQLAlchemy names it with psycopg: an empty database."""
     from tests.support import postgres_process
 
     folder = postgres_process.binaries()
     if folder is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is missing: apt-get install postgresql")
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+        needed.missing("PostgreSQL is missing: apt-get install postgresql")
     with postgres_process.running(folder) as port:
         user = f"serinus:{quote(postgres_process.PASSWORD, safe='')}"
         yield f"postgresql+psycopg://{user}@127.0.0.1:{port}/postgres"

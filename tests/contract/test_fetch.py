@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import free_port
+from tests.support.ports import free_port
 from tests.support.registered_churn import FILES, Registered
 
 from serinus_contracts.artifact import CONTRACT_FILE, MODEL_FILE

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
-from tests.conftest import free_port
+from tests.support.redis_process import RedisProcess
 
 from serinus_server.log import make_sink
 from serinus_server.prediction_log import PredictionLog
@@ -21,41 +20,16 @@ def _row(number: int) -> tuple[Any, ...]:
     return (f"id-{number}", 1e9, "churn", "abc", {}, {"age": 4.0}, "no", (0.9, 0.1), False, (), ())
 
 
-class _Redis:
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
-        self._command += [
-            "--dir",
-            str(folder),
-            "--save",
-            "",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-        ]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-
-    def client(self) -> "redis.Redis[bytes]":
-        return redis.Redis(port=self.port, retry=Retry(ConstantBackoff(0.05), 200))  # type: ignore[type-arg]
-
-
 @pytest.fixture
-def own_redis(tmp_path: Path, redis_url: str) -> Iterator[_Redis]:
-    server = _Redis(tmp_path)
+def own_redis(tmp_path: Path, redis_url: str) -> Iterator[RedisProcess]:
+    server = RedisProcess(tmp_path, "--appendonly", "yes", "--appendfsync", "always")
     server.start()
     yield server
     server.kill()
+
+
+def _client(server: RedisProcess) -> Any:
+    return redis.Redis.from_url(server.url, retry=Retry(ConstantBackoff(0.05), 200))
 
 
 def _ids(client: Any, stream: str) -> list[str]:
@@ -103,7 +77,9 @@ def test_the_stream_is_bounded_and_what_is_cut_is_counted(redis_url: str) -> Non
     assert log.trimmed == 20_000 - left > 0
 
 
-def test_a_redis_that_is_killed_and_comes_back_loses_no_row_that_fits_the_buffer(own_redis: _Redis) -> None:
+def test_a_redis_that_is_killed_and_comes_back_loses_no_row_that_fits_the_buffer(
+    own_redis: RedisProcess,
+) -> None:
     async def run() -> PredictionLog:
         sink = make_sink(f"{own_redis.url}?stream=log")
         log = PredictionLog(sink, capacity=50_000, attempts=200, backoff=0.05, linger=0.01)
@@ -131,13 +107,13 @@ def test_a_redis_that_is_killed_and_comes_back_loses_no_row_that_fits_the_buffer
 
     log = asyncio.run(run())
     assert (log.offered, log.logged, log.dropped) == (12_000, 12_000, 0)
-    ids = _ids(own_redis.client(), "log")
+    ids = _ids(_client(own_redis), "log")
     # What was under way when Redis died may stand twice; nothing that was logged is missing.
     assert set(ids) == {f"id-{number}" for number in range(12_000)}
     assert len(ids) <= 12_000 + 256
 
 
-def test_a_redis_that_never_comes_back_ends_in_an_exact_account(own_redis: _Redis) -> None:
+def test_a_redis_that_never_comes_back_ends_in_an_exact_account(own_redis: RedisProcess) -> None:
     async def run() -> PredictionLog:
         sink = make_sink(f"{own_redis.url}?stream=log")
         log = PredictionLog(sink, capacity=1000, attempts=2, backoff=0.01, linger=0.01)
@@ -155,8 +131,8 @@ def test_a_redis_that_never_comes_back_ends_in_an_exact_account(own_redis: _Redi
     assert log.logged + log.dropped == log.offered == 5000
 
 
-def test_a_full_redis_refuses_rows_and_they_are_dropped_not_forgotten(own_redis: _Redis) -> None:
-    client = own_redis.client()
+def test_a_full_redis_refuses_rows_and_they_are_dropped_not_forgotten(own_redis: RedisProcess) -> None:
+    client = _client(own_redis)
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", "1")
 

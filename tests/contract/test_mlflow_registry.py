@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from tests.conftest import free_port
 from tests.support.loans_house import WINDOW_END, House, check_answer
+from tests.support.ports import free_port
 from tests.support.training import settings_in
 
 from serinus_contracts import registry_tags

@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 import pytest
-from tests.conftest import free_port
+from tests.support.ports import free_port
 from tests.support.redis_process import RedisProcess
 from tests.support.typed_store import until_read
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import yaml
 from tests.support import churn_store
 from tests.support.churn_store import DAY, NOON
+from tests.support.ports import free_port
 from tests.support.tables import customer_table
 from tests.support.training import settings_in
 
@@ -105,8 +106,6 @@ def test_jobs_that_apply_at_once_to_an_empty_database_all_succeed(settings: Sett
 
 
 def test_a_registry_that_cannot_be_reached_says_so_without_its_password(settings: Settings):
-    from tests.conftest import free_port
-
     gone = f"postgresql+psycopg://feast:s3cret@127.0.0.1:{free_port()}/feast"
     with pytest.raises(JobError) as refused:
         FeatureStore(replace(settings, feast_registry=gone)).apply()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.conftest import free_port
 from tests.support.logged import INPUTS, log_row, write_artifact, write_log, write_model
+from tests.support.ports import free_port
 
 from serinus_contracts.drift_report import QualityReport
 from serinus_contracts.reference import CategoryReference, NumericReference, Reference

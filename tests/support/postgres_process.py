@@ -3,15 +3,13 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import free_port
+from tests.support.ports import free_port, opened
 
 PASSWORD = "p@ss:w%rd/7"  # what a URL must quote
 
@@ -45,23 +43,11 @@ def running(folder: Path, seconds: float = 30.0) -> Iterator[int]:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(server, user=user, cwd=home, stdout=log, stderr=log)
         try:
-            _wait(port, process, home / "log", seconds)
+            up = opened(port, process, seconds)
+            assert up, f"PostgreSQL did not come up:\n{(home / 'log').read_text()[-2000:]}"
             yield port
         finally:
             process.send_signal(signal.SIGINT)  # SIGTERM would wait for clients to leave
             process.wait(20)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise AssertionError(f"PostgreSQL did not come up:\n{log.read_text()[-2000:]}") from None
-        time.sleep(0.05)

@@ -1,11 +1,9 @@
 """A Redis of a test's own, which it may stop, kill and start again on the same port."""
 
-import socket
 import subprocess
-import time
 from pathlib import Path
 
-from tests.conftest import free_port
+from tests.support.ports import free_port, opened
 
 
 class RedisProcess:
@@ -23,15 +21,9 @@ class RedisProcess:
     def start(self, seconds: float = 10.0) -> None:
         """Start it and wait until it takes connections."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError("redis-server did not come up") from None
-                time.sleep(0.01)
+        if not opened(self.port, self._process, seconds):
+            self.kill()
+            raise AssertionError(f"redis-server did not come up within {seconds:g} s")
 
     def signal(self, number: int) -> None:
         """Send it a signal; SIGSTOP makes it hang with its connections open."""

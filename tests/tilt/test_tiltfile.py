@@ -1,6 +1,5 @@
 """The Tiltfile: every path, chart, image key, Service and command that it names is there."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import starlark
 import yaml
+from tests.support import needed
 from tests.support.programs import found
 from tests.support.tilt import Tilt, commands, option, run
 
@@ -32,13 +32,8 @@ def tilt() -> Tilt:
 
 
 def tool(name: str) -> str:
-    """Return a tool of `make up` or of this machine. Where it is missing CI fails, others skip."""
-    there = found(name)
-    if there is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} is missing: make up")
-        pytest.skip(f"{name} is not installed")
-    return str(there)
+    """Return a tool of `make up` or of this machine."""
+    return str(found(name) or needed.missing(f"{name} is missing: make up"))
 
 
 def rendered(*words: str) -> list[dict]:
@@ -83,8 +78,8 @@ def test_every_watched_path_is_there(tilt: Tilt):
 
 
 def test_what_is_needed_is_there(tilt: Tilt):
-    for name, needed in tilt.needs.items():
-        assert set(needed) <= tilt.deploys.keys() | tilt.locals.keys(), name
+    for name, needs in tilt.needs.items():
+        assert set(needs) <= tilt.deploys.keys() | tilt.locals.keys(), name
 
 
 def test_each_of_our_images_is_built_again_when_one_of_its_inputs_changes(tilt: Tilt, tmp_path: Path):
