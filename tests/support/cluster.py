@@ -170,8 +170,16 @@ class Namespace:
         return self.cluster.execute(self.name, pod, list(command))
 
     def logs(self, pod: str) -> str:
-        """Return what the containers of a pod said last."""
-        return str(self.cluster.core.read_namespaced_pod_log(pod, self.name, tail_lines=60))
+        """Return what the containers of a pod said last, in the order in which they started."""
+        status = (self.get("v1", "Pod", pod) or {}).get("status", {})
+        begun = [
+            each["name"]
+            for kind in ("initContainerStatuses", "containerStatuses")
+            for each in status.get(kind, [])
+            if "waiting" not in each["state"] or each.get("lastState")
+        ]
+        read = self.cluster.core.read_namespaced_pod_log
+        return "".join(str(read(pod, self.name, container=each, tail_lines=60)) for each in begun)
 
     def state(self) -> Iterator[str]:
         """Yield what a reader needs after a failure: pods, events, and the pods' last lines."""

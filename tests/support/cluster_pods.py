@@ -15,6 +15,16 @@ RESTRICTED = {
 # Of a pod that just waits to be used.
 IDLE = "import time; time.sleep(3600)"
 START_SECONDS = 60
+_CONNECT = """
+import socket, sys
+for address in sys.argv[1:]:
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+        print(address, "connected")
+    except OSError as error:
+        print(address, type(error).__name__)
+"""
 
 
 def server_image(cluster: Cluster) -> str:
@@ -57,6 +67,12 @@ def finished(namespace: Namespace, pod: Object) -> str:
     namespace.apply(pod)
     _in_phase(namespace, pod["metadata"]["name"], "Succeeded")
     return namespace.logs(pod["metadata"]["name"])
+
+
+def connections(namespace: Namespace, pod: str, addresses: list[str]) -> dict[str, str]:
+    """Return how a connection from a pod with Python to each `host:port` ended: "connected", or why not."""
+    lines = namespace.execute(pod, "python", "-c", _CONNECT, *addresses).output.splitlines()
+    return {line.split()[0]: line.split()[1] for line in lines}
 
 
 def gone(namespace: Namespace, name: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.cluster import SYSTEM, Cluster, Namespace, NotYet, until
-from tests.support.cluster_pods import IDLE, python_pod, running
+from tests.support.cluster_pods import IDLE, connections, python_pod, running
 
 pytestmark = pytest.mark.cluster
 
@@ -18,16 +18,6 @@ PARTS = {
     "alertmanager": 9093,
 }
 OF_TEAMS = ("postgresql", "mlflow", "redis", "log-redis")
-CONNECT = """
-import socket, sys
-for address in sys.argv[1:]:
-    host, port = address.split(":")
-    try:
-        socket.create_connection((host, int(port)), 2).close()
-        print(address, "connected")
-    except OSError as error:
-        print(address, type(error).__name__)
-"""
 LOGIN = """
 import sys, urllib.error, urllib.request
 for path in sys.argv[2:]:
@@ -40,12 +30,6 @@ for path in sys.argv[2:]:
 
 def address(part: str) -> str:
     return f"serinus-{part}.{SYSTEM}.svc:{PARTS[part]}"
-
-
-def tried(namespace: Namespace, pod: str, addresses: list[str]) -> dict[str, str]:
-    """Return how a connection to each address ended."""
-    lines = namespace.execute(pod, "python", "-c", CONNECT, *addresses).output.splitlines()
-    return {line.split()[0]: line.split()[1] for line in lines}
 
 
 @pytest.fixture
@@ -63,12 +47,12 @@ def test_strangers_cannot_connect_to_the_platform(namespace: Namespace):
     network = "kubernetes.default.svc:443"
 
     def works() -> None:
-        if tried(namespace, "stranger", [network])[network] != "connected":
+        if connections(namespace, "stranger", [network])[network] != "connected":
             raise NotYet("no connection at all")
 
     until("the pod's network works", works, 30)
     # When it tries each part of the platform, then no connection is made
-    found = tried(namespace, "stranger", [address(part) for part in PARTS])
+    found = connections(namespace, "stranger", [address(part) for part in PARTS])
     assert found == {address(part): "TimeoutError" for part in PARTS}
 
 
@@ -78,7 +62,7 @@ def test_a_team_reaches_what_it_needs_and_only_with_a_login(teammate: tuple[Name
     wanted = {address(part): "connected" for part in OF_TEAMS}
 
     def let_in() -> None:
-        if (found := tried(models, pod, list(wanted))) != wanted:
+        if (found := connections(models, pod, list(wanted))) != wanted:
             raise NotYet(str(found))
 
     until("the team is let in", let_in, 30)
