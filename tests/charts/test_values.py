@@ -128,6 +128,20 @@ def test_a_part_can_be_left_out(helm: Path, chart: str):
         ),
         ({"feast": {"redis": {"enabled": False}}}, "there is no redis in this release"),
         ({"serving": {"logRedis": {"enabled": False}}}, "there is no log-redis in this release"),
+        (
+            {
+                "mlflow": {
+                    "postgresql": {
+                        "enabled": False,
+                        "existingSecret": "mine",
+                        "external": {"host": "db", "sslMode": "verify-full"},
+                    },
+                    "modelSecrets": {"create": False},
+                }
+            },
+            "postgresql.external.sslMode verify-full needs the authorities' certificates",
+        ),
+        ({"mlflow": {"postgresql": {"external": {"sslMode": "on"}}}}, "/postgresql/external/sslMode"),
         ({"mlflow": {"postgresql": {"storage": {"size": "5 GB"}}}}, "/postgresql/storage/size"),
         ({"mlflow": {"backup": {"restore": "yesterday"}}}, "/backup/restore"),
         ({"feast": {"redis": {"appendFsync": "never"}}}, "/redis/appendFsync"),

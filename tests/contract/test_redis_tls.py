@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from tests.support import churn_store
 from tests.support.authority import pair
 from tests.support.churn_store import DAY, NOON
@@ -50,6 +51,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     settings = ["--tls-cert-file", str(own / "tls.crt"), "--tls-key-file", str(own / "tls.key")]
     settings += ["--tls-ca-cert-file", str(own / "ca.crt"), "--tls-auth-clients", "no"]
     settings += ["--user", "default", "off", "--user", "team", "on", ">p@ss", "~*", "+@all"]
+    settings += ["--user", "reader", "on", ">p@ss", "~*", "+@read", "+@connection"]
     server = RedisProcess(folder, *settings, tls=True)
     server.start()
     yield Secured(server.port, own / "ca.crt", stranger / "ca.crt")
@@ -113,6 +115,31 @@ def test_who_is_not_vouched_for_gets_no_password(
     store.apply()
     with pytest.raises(JobError, match=f"(?s)SERINUS_ONLINE_STORE: .*({said}).*ssl_ca_certs in the address"):
         store.materialize(NOON - DAY, NOON)
+
+
+@pytest.mark.parametrize(
+    ("user", "room", "said"),
+    [
+        ("team:wrong", 0, "another user or password than the address"),
+        ("reader:p%40ss", 0, "may not do this"),
+        ("team:p%40ss", 1, "raise its maxmemory"),
+    ],
+    ids=["password", "reader", "full"],
+)
+def test_what_redis_refuses_is_one_line_with_a_cure(
+    secured: Secured, tmp_path: Path, user: str, room: int, said: str
+) -> None:
+    redis.Redis.from_url(secured.url()).config_set("maxmemory", room)
+    url = secured.url().replace(f"team:{PASSWORD}", user)
+    settings = churn_store.settings(tmp_path / "data", url)
+    churn_store.write(settings, [churn_store.row(1, NOON)])
+    store = FeatureStore(settings)
+    store.apply()
+    with pytest.raises(JobError, match=f"SERINUS_ONLINE_STORE: .*{said}") as refused:
+        store.materialize(NOON - DAY, NOON)
+    assert len(str(refused.value).splitlines()) == 1
+    # Another pod gets what the Secret says by then.
+    assert refused.value.exit_code == 1
 
 
 def test_a_file_of_authorities_that_is_not_there_is_named(secured: Secured, tmp_path: Path) -> None:

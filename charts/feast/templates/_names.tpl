@@ -23,16 +23,25 @@ What a container of the jobs image needs to run a verb against Feast. Takes (dic
   volumeMounts:
     - { name: tmp, mountPath: /tmp }
     - { name: data, mountPath: /data }
+    - { name: authorities, mountPath: /etc/serinus/ca, readOnly: true }
 {{- end -}}
 
 {{/*
-Redis' users. Takes a dict of passwords by user; the file holds their SHA-256 only. `default` is the writer, for clients
+An item of that pod's `volumes`: the authorities of PostgreSQL and Redis elsewhere, where there are any.
+*/}}
+{{- define "feast.authorities" -}}
+- name: authorities
+  configMap: { name: serinus-ca, optional: true }
+{{- end -}}
+
+{{/*
+Redis' users. Takes a dict of digests by user (serinus.redis.digests). `default` is the writer, for clients
 that know no user names; nobody may administer, list or flush. `metrics` is the exporter, `probe` the kubelet.
 */}}
 {{- define "feast.acl" -}}
-user default on #{{ sha256sum .writer }} ~* &* +@all -@admin -@dangerous +info
-user reader on #{{ sha256sum .reader }} ~* resetchannels -@all +@read +@connection -@dangerous
-user metrics on #{{ sha256sum .metrics }} resetchannels -@all +ping +info +client|setname +config|get +slowlog|len +latency|latest
+user default on {{ .writer }} ~* &* +@all -@admin -@dangerous +info
+user reader on {{ .reader }} ~* resetchannels -@all +@read +@connection -@dangerous
+user metrics on {{ .metrics }} resetchannels -@all +ping +info +client|setname +config|get +slowlog|len +latency|latest
 user probe on nopass resetchannels -@all +ping
 {{- end -}}
 

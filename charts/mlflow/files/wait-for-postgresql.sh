@@ -1,5 +1,6 @@
 #!/bin/sh
-# Ends as soon as PostgreSQL answers; gives up after five minutes.
+# Ends as soon as PostgreSQL lets MLflow's role into both databases. Gives up after five minutes without an answer, and
+# at once where the answer is no: waiting changes no certificate and no password, and the pod is started again anyway.
 set -eu
 export PATH="$PATH:/usr/lib/postgresql/15/bin"
 deadline=$(($(date +%s) + 300))
@@ -9,4 +10,11 @@ until pg_isready --quiet; do
         exit 1
     fi
     sleep 1
+done
+for database in "$MLFLOW_DATABASE" "$AUTH_DATABASE"; do
+    psql --dbname="$database" --no-psqlrc --quiet --output=/dev/null --command="select" || {
+        echo "PostgreSQL at $PGHOST:$PGPORT does not let the role $PGUSER into the database $database, for the reason above." >&2
+        echo "A certificate: see postgresql.external.sslMode and .ca. A password: PostgreSQL has another than the Secret; see \"Passwords\" in the chart's README." >&2
+        exit 1
+    }
 done

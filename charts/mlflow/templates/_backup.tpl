@@ -81,6 +81,9 @@ spec:
             - name: tmp
               emptyDir: {}
             {{- include "mlflow.scriptsVolume" .context | nindent 12 }}
+            {{- with include "mlflow.postgresql.volumes" .context }}
+            {{- . | nindent 12 }}
+            {{- end }}
             - name: backup
               persistentVolumeClaim:
                 claimName: {{ include "mlflow.backup.claim" .context }}
@@ -108,13 +111,7 @@ A container that runs stages of a script. Takes (dict "context" $ "name" text "s
   terminationMessagePolicy: FallbackToLogsOnError
   env:
     {{- if .database }}
-    - { name: PGHOST, value: {{ include "mlflow.postgresql.host" .context | quote }} }
-    - { name: PGPORT, value: {{ include "mlflow.postgresql.port" .context | quote }} }
-    {{- if not $values.postgresql.enabled }}
-    - { name: PGSSLMODE, value: {{ $values.postgresql.external.sslMode | quote }} }
-    {{- end }}
-    - { name: MLFLOW_DATABASE, value: {{ $values.postgresql.databases.mlflow | quote }} }
-    - { name: AUTH_DATABASE, value: {{ $values.postgresql.databases.auth | quote }} }
+    {{- include "mlflow.postgresql.environment" .context | nindent 4 }}
     - { name: FEAST_DATABASE, value: {{ $values.postgresql.databases.feast | quote }} }
     {{- range tuple "mlflow" "feast" }}
     - name: {{ upper . }}_PASSWORD
@@ -148,5 +145,10 @@ A container that runs stages of a script. Takes (dict "context" $ "name" text "s
     {{- end }}
     {{- if .bucket }}
     {{- include "mlflow.s3.mounts" .context | nindent 4 }}
+    {{- end }}
+    {{- if .database }}
+    {{- with include "mlflow.postgresql.mounts" .context }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- end }}
 {{- end -}}

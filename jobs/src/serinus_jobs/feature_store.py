@@ -25,6 +25,7 @@ from serinus_jobs.settings import Settings
 # Said once per process and of no use to whoever runs a verb.
 warnings.filterwarnings("ignore", message="On demand feature view is an experimental feature")
 
+_CURE = "start Redis or correct the address, then run it again"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[str, int, int], None]
 
@@ -84,7 +85,9 @@ class FeatureStore:
                 if before.get(view.name, set(view.features)) != set(view.features):
                     # Feast carries the old intervals over to a view that comes without any.
                     view.materialization_intervals = [(_EPOCH, _EPOCH)]
-            self._store.apply(changed, objects_to_delete=removed, partial=False)
+            # What is removed is deleted from the online store too.
+            with answering("SERINUS_ONLINE_STORE", _CURE):
+                self._store.apply(changed, objects_to_delete=removed, partial=False)
 
     def training_frame(self, service: str, labels: pd.DataFrame) -> pd.DataFrame:
         """Return `labels`, in order and with all columns, with the service's features as of each row's
@@ -156,7 +159,7 @@ class FeatureStore:
     def online(self, service: str, entity_rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
         """Return Feast's own answer for the entity rows: each feature and key by name."""
         features = self._service(service)
-        with answering("SERINUS_ONLINE_STORE", "start Redis or correct the address"):
+        with answering("SERINUS_ONLINE_STORE", _CURE):
             answer = self._store.get_online_features(features=features, entity_rows=entity_rows)
         return dict(answer.to_dict())
 
@@ -181,7 +184,7 @@ class FeatureStore:
             max_chunksize=self._config.materialization_config.online_write_batch_size
         ):
             rows = _convert_arrow_to_proto(batch, view, types)
-            with answering("SERINUS_ONLINE_STORE", "start Redis or correct the address, then run it again"):
+            with answering("SERINUS_ONLINE_STORE", _CURE):
                 provider.online_write_batch(self._config, view, rows, progress=None)
             written += batch.num_rows
             if progress:

@@ -46,8 +46,13 @@ def answering(shown: str, cure: str) -> Iterator[None]:
 def _advice(error: redis.RedisError, cure: str) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return f"; {CA_OPTION} in the address names the CAs, and the certificate must be for this host"
-    if isinstance(error, (redis.ConnectionError, redis.TimeoutError)) and not isinstance(
-        error, redis.AuthenticationError
-    ):
-        return f"; {cure}"
+    match error:
+        case redis.AuthenticationError():
+            return "; Redis has another user or password than the address"
+        case redis.exceptions.NoPermissionError():
+            return "; the address's user may not do this: is it the one that may only read?"
+        case redis.exceptions.OutOfMemoryError():
+            return "; raise its maxmemory, or delete the keys of views that are no more"
+        case redis.ConnectionError() | redis.TimeoutError():
+            return f"; {cure}"
     return ""
