@@ -24,7 +24,7 @@ class _Line(msgspec.Struct):
     stale: tuple[str, ...]
 
 
-def line_encoder(contract: ModelContract, name: str) -> Callable[[tuple[Any, ...]], bytes]:
+def line_encoder(contract: ModelContract) -> Callable[[tuple[Any, ...]], bytes]:
     """Return the function that turns (prediction id, time, EncodedRow, label, probabilities) into the
     JSON object of a PredictionRecord. Features are shown as the model saw them, in their own types."""
     encode = msgspec.json.Encoder().encode
@@ -33,7 +33,7 @@ def line_encoder(contract: ModelContract, name: str) -> Callable[[tuple[Any, ...
     renamed = {field: each.name for field, each in zip(fields, contract.inputs, strict=True)}
     features = msgspec.defstruct("_Features", fields, rename=renamed)
     retyped = [(i, show) for i, each in enumerate(contract.inputs) if (show := _shown(each)) is not None]
-    revision = contract.revision
+    name, revision = contract.model, contract.revision
 
     def line(offered: tuple[Any, ...]) -> bytes:
         prediction_id, at, row, label, probabilities = offered

@@ -119,7 +119,7 @@ class Settings:
             "SERINUS_LOG_SINK",
             _text,
             "where predictions are logged: `dir:/path`, `redis://host:port/db?stream=name` (with TLS as "
-            "above) or `none`; `{model}` in it becomes the model's name",
+            "above) or `none`; `{model}` in it becomes the contract's model",
         ),
     )
     log_buffer: int = field(

@@ -70,8 +70,9 @@ def make_doors(settings: Settings, contract: ModelContract) -> tuple[OnlineStore
             raise  # the artifact's fault
         except ValueError as error:
             raise SettingsError(f"SERINUS_ONLINE_STORE: {error}") from None
-    # One setting for all servers of a namespace, and a log for each model.
-    name = quote(settings.model_name or contract.model, safe="")
+    # One setting for all servers of a namespace, and a log for each model, under the name by which its
+    # project reads it: the InferenceService may be called otherwise.
+    name = quote(contract.model, safe="")
     try:
         return store, make_sink(settings.log_sink.replace("{model}", name))
     except ValueError as error:
@@ -89,7 +90,7 @@ def wire(
     contract = loaded.contract
     name = settings.model_name or contract.model
     version = settings.model_version or contract.revision
-    log = PredictionLog(sink, settings.log_buffer, encode=line_encoder(contract, name))
+    log = PredictionLog(sink, settings.log_buffer, encode=line_encoder(contract))
     metrics = ModelMetrics(contract, name, version, loaded.accuracy)
     metrics.logged = lambda: log.logged
     metrics.dropped = lambda: log.dropped

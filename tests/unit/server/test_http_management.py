@@ -77,6 +77,9 @@ def test_names_and_versions_from_settings(artifact: tuple[Path, ModelContract]):
     reply = server.post("/v2/models/risk/versions/12/infer", {"inputs": tensors})
     assert (reply.status, reply.json["model_version"]) == (200, "12")
     assert 'version="12"' in server.get("/metrics").body.decode()
+    # The jobs read the log by the model of the project.
+    server.close()
+    assert {json.loads(line)["model"] for line in server.sink.lines} == {"churn"}
 
 
 def test_every_metric_of_the_contract_is_there_at_0(server: Server, artifact: tuple[Path, ModelContract]):
