@@ -1,13 +1,18 @@
 """Prometheus and Alertmanager on the cluster, asked through the API server, which policies let in."""
 
 import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.support.cluster import Cluster, NotYet
+from tests.support.charts import CHARTS
+from tests.support.cluster import Cluster, Namespace, NotYet
+from tests.support.cluster_release import Release
+from tests.support.programs import program
 
 NAMESPACE = "serinus-system"
 PROMETHEUS, ALERTMANAGER = "serinus-prometheus:9090", "serinus-alertmanager:9093"
@@ -33,9 +38,36 @@ def ask(cluster: Cluster, service: str, path: str, namespace: str = NAMESPACE, *
         raise NotYet(f"{service}{path}: {type(error).__name__}: {str(error)[:200]}") from None
 
 
-def query(cluster: Cluster, expression: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+@contextmanager
+def released(namespace: Namespace) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Give a function that installs charts/monitoring with values into a namespace, under its name."""
+    release = Release(program("helm"), namespace, namespace.name)
+    command = ("upgrade", "--install", release.name, str(CHARTS / "monitoring"))
+
+    def install(values: Mapping[str, Any]) -> None:
+        release.run(*command, values=values)
+
+    yield install
+    # Its ClusterRoles are not the namespace's.
+    release.run("uninstall", release.name)
+
+
+def rules(cluster: Cluster, namespace: str = NAMESPACE, service: str = PROMETHEUS) -> list[dict[str, Any]]:
+    """Return every rule that a Prometheus evaluates; raises NotYet while one was not yet, or failed."""
+    groups = ask(cluster, service, "/api/v1/rules", namespace)["data"]["groups"]
+    found = [rule for group in groups for rule in group["rules"]]
+    if bad := {
+        each["name"]: each.get("lastError", each["health"]) for each in found if each["health"] != "ok"
+    }:
+        raise NotYet(bad)
+    return found
+
+
+def query(
+    cluster: Cluster, expression: str, namespace: str = NAMESPACE, service: str = PROMETHEUS
+) -> list[dict[str, Any]]:
     """Return the series that an expression gives now; raises NotYet where Prometheus does not answer."""
-    answer = ask(cluster, PROMETHEUS, "/api/v1/query", namespace, query=expression)
+    answer = ask(cluster, service, "/api/v1/query", namespace, query=expression)
     assert answer["status"] == "success", answer
     assert answer["data"]["resultType"] == "vector", answer
     return list(answer["data"]["result"])

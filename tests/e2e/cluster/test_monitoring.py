@@ -2,24 +2,20 @@
 
 import json
 import random
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 from tests.rules.queries import Asked, asked
 from tests.rules.test_rules import ALERTS
-from tests.support.charts import CHARTS
-from tests.support.cluster import CONTEXT, Cluster, Namespace, NotYet, until
+from tests.support.cluster import Cluster, Namespace, NotYet, until
 from tests.support.cluster_churn import HOST, PREDICT, served, trained
 from tests.support.cluster_gateway import KEY, ask, key_of
 from tests.support.cluster_models import MODELS
-from tests.support.cluster_monitoring import ALERTMANAGER, PROMETHEUS, query
+from tests.support.cluster_monitoring import ALERTMANAGER, query, released, rules
 from tests.support.cluster_monitoring import ask as get
 from tests.support.cluster_pods import python_pod, running
-from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -66,15 +62,8 @@ def test_whoever_asks_is_scraped(cluster: Cluster):
 
 def test_every_rule_is_evaluated_and_the_watchdog_arrives(cluster: Cluster):
     def evaluated() -> None:
-        groups = get(cluster, PROMETHEUS, "/api/v1/rules")["data"]["groups"]
-        rules = [rule for group in groups for rule in group["rules"]]
-        bad = {
-            rule["name"]: rule.get("lastError", rule["health"]) for rule in rules if rule["health"] != "ok"
-        }
-        if bad:
-            raise NotYet(bad)
         # Then the cluster's Prometheus knows every alert of the chart
-        assert {rule["name"] for rule in rules if rule["type"] == "alerting"} == set(ALERTS)
+        assert {each["name"] for each in rules(cluster) if each["type"] == "alerting"} == set(ALERTS)
 
     until("every rule has been evaluated without an error", evaluated, SCRAPED_SECONDS, pause=2)
 
@@ -133,29 +122,15 @@ def test_every_panel_of_every_board_shows_something(
 
 
 @pytest.fixture
-def release(namespace: Namespace) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Return a function that installs the chart with values into the story's namespace, under its name."""
-    helm = str(program("helm"))
-    where = ["--kube-context", CONTEXT, "--namespace", namespace.name]
-
-    def install(values: dict[str, Any]) -> None:
-        done = subprocess.run(
-            [helm, "upgrade", "--install", namespace.name, CHARTS / "monitoring", "--values", "-", *where],
-            input=yaml.safe_dump(values),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-
-    yield install
-    # Its ClusterRoles are not the namespace's.
-    subprocess.run([helm, "uninstall", namespace.name, *where], check=True, capture_output=True, timeout=120)
+def release(namespace: Namespace) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Return a function that installs the chart with values into the story's namespace."""
+    with released(namespace) as install:
+        yield install
 
 
 @pytest.mark.full
 def test_an_alert_is_told_to_whoever_listens(
-    namespace: Namespace, release: Callable[[dict[str, Any]], None], figure: Callable[[str, str], None]
+    namespace: Namespace, release: Callable[[Mapping[str, Any]], None], figure: Callable[[str, str], None]
 ):
     # Given somebody who listens, and a model server that does not answer Prometheus: nothing is at its port
     listener = python_pod(
