@@ -1,6 +1,7 @@
-"""Stored bytes to values, against protobuf itself, and what is refused."""
+"""Stored bytes to values, as a view of a row reads them: against protobuf itself, and what is no value."""
 
 import contextlib
+import logging
 import math
 import struct
 from typing import Any
@@ -12,9 +13,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serinus_server.online.decode import DecodeError, decode_timestamp, decode_value
+from serinus_contracts.plan import PlanFeature, PlanView
+from serinus_server.online.decode import DecodeError, decode_timestamp
+from serinus_server.online.rows import ViewReader
 
 NULL_TIME = -(2**63)
+VIEW = PlanView("view", 0, (PlanFeature("value", "INT64", "00"),), "_ts:view", "view")
 _int64 = st.integers(-(2**63), 2**63 - 1)
 VALUES = st.one_of(
     st.builds(lambda v: Value(int64_val=v), _int64),
@@ -33,17 +37,23 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+def read(data: bytes) -> Any:
+    values: dict[str, Any] = {}
+    ViewReader(VIEW).fill(values, [data], at=0.0, now=0.0)
+    return values["value"]
+
+
 @settings(max_examples=500, deadline=None)
 @given(VALUES)
 def test_every_scalar_equals_feasts_reading(message: Value) -> None:
-    ours, theirs = decode_value(message.SerializeToString()), feast_value_type_to_python_type(message)
+    ours, theirs = read(message.SerializeToString()), feast_value_type_to_python_type(message)
     assert type(ours) is type(theirs)
     assert ours == theirs
 
 
 def test_not_a_number_stays_one() -> None:
-    assert math.isnan(decode_value(Value(double_val=math.nan).SerializeToString()))
-    assert math.isnan(decode_value(Value(float_val=math.nan).SerializeToString()))
+    assert math.isnan(read(Value(double_val=math.nan).SerializeToString()))
+    assert math.isnan(read(Value(float_val=math.nan).SerializeToString()))
 
 
 @pytest.mark.parametrize(
@@ -56,17 +66,23 @@ def test_not_a_number_stays_one() -> None:
         Value(int64_list_val=Int64List(val=[1, 2])).SerializeToString(),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_a_decode_error(data: bytes) -> None:
-    with pytest.raises(DecodeError):
-        decode_value(data)
+def test_what_cannot_be_read_is_missing_and_told_once(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    reader, values = ViewReader(VIEW), {"value": 1}
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert reader.fill(values, [data], at=0.0, now=0.0) == ()
+    assert values == {"value": None}
+    (line,) = caplog.messages
+    assert line.startswith("feature view view, value: ")
+    assert line.endswith("; it counts as missing")
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=40))
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
-    for read in (decode_value, decode_timestamp):
-        with contextlib.suppress(DecodeError):
-            read(data)
+    read(data)
+    with contextlib.suppress(DecodeError):
+        decode_timestamp(data)
 
 
 @settings(max_examples=200, deadline=None)
@@ -84,4 +100,4 @@ def test_event_times_that_are_cut_or_strange_are_refused(data: bytes) -> None:
 
 def test_a_double_is_read_bit_by_bit() -> None:
     value: Any = struct.unpack("<d", b"\x01\x02\x03\x04\x05\x06\x07\x40")[0]
-    assert decode_value(b"\x29\x01\x02\x03\x04\x05\x06\x07\x40") == value
+    assert read(b"\x29\x01\x02\x03\x04\x05\x06\x07\x40") == value

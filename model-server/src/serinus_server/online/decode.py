@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-# Names of the types, as the store has them, whose values `decode_value` reads.
+# Names of the types, as the store has them, whose values DECODERS read.
 SCALAR_TYPES = frozenset(
     {
         "BYTES", "STRING", "INT32", "INT64", "DOUBLE", "FLOAT", "BOOL", "UNIX_TIMESTAMP",
@@ -27,20 +27,7 @@ _float = struct.Struct("<f").unpack_from
 
 
 class DecodeError(ValueError):
-    """Bytes that are no value of a supported type."""
-
-
-def decode_value(data: bytes) -> Any:
-    """Return the value in `data`, or None for an empty message, which is how the store writes null.
-
-    Raises DecodeError for anything malformed, truncated or of a type outside SCALAR_TYPES.
-    """
-    if not data:
-        return None
-    try:
-        return DECODERS[data[0]](data)
-    except (KeyError, IndexError, struct.error, ValueError, ArithmeticError, OSError) as error:
-        raise DecodeError(f"a stored value cannot be read: {type(error).__name__}: {error}") from None
+    """Bytes that are no event time."""
 
 
 def decode_timestamp(data: bytes) -> float:
@@ -149,8 +136,8 @@ def _wide(data: bytes) -> Any:
     return convert(_payload(data, 2).decode())
 
 
-# By the first byte. The loop over a view's values calls these directly; each raises on bytes that it
-# cannot read.
+# By the first byte; an empty message is how the store writes null. Each raises on bytes that it cannot read,
+# and a first byte without one is of a type outside SCALAR_TYPES.
 DECODERS: dict[int, Callable[[bytes], Any]] = {
     0x0A: _bytes,
     0x12: _text,
