@@ -1,11 +1,9 @@
 """The next version of the charts over this one: nothing is refused, and nothing restarts in vain."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.support import charts
 
 NEXT = "0.1.1"
@@ -17,13 +15,7 @@ VALUES = {"global": {"serinus": {"images": GIVEN}}}
 @pytest.fixture(scope="module")
 def versions(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[charts.Object]]:
     """All objects of this version and of the next, which differs in its number alone."""
-    folder = tmp_path_factory.mktemp("next") / "charts"
-    shutil.copytree(charts.CHARTS, folder, symlinks=True)
-    for path in folder.glob("*/Chart.yaml"):
-        meta = yaml.safe_load(path.read_text())
-        meta |= {"version": NEXT, "appVersion": NEXT}
-        meta["dependencies"] = [each | {"version": NEXT} for each in meta.get("dependencies", [])]
-        path.write_text(yaml.safe_dump(meta))
+    folder = charts.next_version(tmp_path_factory.mktemp("next") / "charts", NEXT)
     texts = [charts.template(helm, "platform", VALUES, folder=each) for each in (charts.CHARTS, folder)]
     return [charts.objects(text) for text in texts]
 

@@ -1,6 +1,7 @@
 """Charts rendered by Helm, as objects."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,6 +49,17 @@ def template(
     if done.returncode:
         raise Refused(re.sub(r"^level=INFO .*\n", "", done.stderr, flags=re.MULTILINE))
     return done.stdout
+
+
+def next_version(folder: Path, version: str) -> Path:
+    """Copy the charts into a folder that is not there yet, as a version that differs in its number alone."""
+    shutil.copytree(CHARTS, folder, symlinks=True)
+    for path in folder.glob("*/Chart.yaml"):
+        meta = yaml.safe_load(path.read_text())
+        meta |= {"version": version, "appVersion": version}
+        meta["dependencies"] = [each | {"version": version} for each in meta.get("dependencies", [])]
+        path.write_text(yaml.safe_dump(meta))
+    return folder
 
 
 def objects(text: str) -> list[Object]:

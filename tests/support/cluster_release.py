@@ -51,12 +51,12 @@ class Release:
         assert done.returncode == 0, f"helm {' '.join(words[:2])}: {done.stderr}"
         return done.stdout
 
-    def install(self, values: Mapping[str, Any], *more: Mapping[str, Any]) -> None:
-        """Install or upgrade, with `more` over `values`, and wait until all is ready."""
+    def install(self, values: Mapping[str, Any], *more: Mapping[str, Any], charts: Path = CHARTS) -> None:
+        """Install or upgrade from a folder of charts, with `more` over `values`; wait until all is ready."""
         given: dict[str, Any] = {}
         for each in (self._images, values, *more):
             given = _merged(given, each)
-        chart = str(CHARTS / "platform")
+        chart = str(charts / "platform")
         self.run("upgrade", "--install", self.name, chart, "--wait", "--timeout", "400s", values=given)
 
     @cached_property
