@@ -29,6 +29,13 @@ except urllib.error.HTTPError as error:
     print(error.code, error.read().decode())
 """
 
+_KINDS = (
+    *(("v1", kind) for kind in ("ConfigMap", "Secret", "Service")),
+    *(("apps/v1", kind) for kind in ("Deployment", "StatefulSet")),
+    ("batch/v1", "CronJob"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+)
+
 
 @dataclass(frozen=True)
 class Release:
@@ -64,6 +71,30 @@ class Release:
         """Values of the real release that name our own images."""
         text = self.run("get", "values", "serinus", "--namespace", SYSTEM, "--output", "json")
         return {"global": {"serinus": json.loads(text)["global"]["serinus"]}}
+
+    def running(self) -> set[tuple[str, str, int]]:
+        """Return every pod that stays: its name, its identity, and how often its containers started again."""
+        return {
+            (
+                pod["metadata"]["name"],
+                pod["metadata"]["uid"],
+                sum(each["restartCount"] for each in containers),
+            )
+            for pod in self.namespace.pods(f"app.kubernetes.io/instance={self.name}")
+            if (containers := pod.get("status", {}).get("containerStatuses", []))
+            and pod["metadata"]["ownerReferences"][0]["kind"] != "Job"
+        }
+
+    def versions(self) -> set[str]:
+        """Return the versions that the release's objects say they are of."""
+        selector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/managed-by=Helm"
+        found = [each for kind in _KINDS for each in self.namespace.find(*kind, selector)]
+        return {each["metadata"]["labels"]["app.kubernetes.io/version"] for each in found}
+
+    def listed(self) -> tuple[str, str]:
+        """Return the chart and the version of the application, as `helm list` has them."""
+        (found,) = json.loads(self.run("list", "--filter", f"^{self.name}$", "--output", "json"))
+        return found["chart"], found["app_version"]
 
     def secret(self, name: str) -> dict[str, str]:
         """Return a Secret of the namespace, decoded."""

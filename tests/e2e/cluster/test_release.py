@@ -1,7 +1,6 @@
 """Stories: what an administrator does to a release that is in use, and what it must not lose by that."""
 
 import copy
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -136,50 +135,24 @@ def test_the_next_version_of_the_charts_comes_and_goes_without_a_restart(
     # Given a release in use
     values = small(release.namespace.name)
     release.install(values)
-    before, pods = logins(release), running(release)
-    assert charts_of(release) == {"0.1.0"}
+    before, pods = logins(release), release.running()
+    assert release.versions() == {"0.1.0"}
     # When charts of the next version come, with images of the same references
     begun = time.monotonic()
     release.install(values, charts=next_version(tmp_path / "charts", NEXT))
     took = time.monotonic() - begun
     # Then every object is of that version, and no pod has restarted
-    assert (charts_of(release), listed(release)) == ({NEXT}, (f"platform-{NEXT}", NEXT))
-    assert running(release) == pods
+    assert (release.versions(), release.listed()) == ({NEXT}, (f"platform-{NEXT}", NEXT))
+    assert release.running() == pods
     assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
     assert '"churn"' in models(release)
     # When that is rolled back, then it is as it was, and still no pod has restarted
     release.run("rollback", NAME, "--wait", "--timeout", "400s")
-    assert (charts_of(release), listed(release)) == ({"0.1.0"}, ("platform-0.1.0", "0.1.0"))
-    assert running(release) == pods
+    assert (release.versions(), release.listed()) == ({"0.1.0"}, ("platform-0.1.0", "0.1.0"))
+    assert release.running() == pods
     assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
     assert '"churn"' in models(release)
     figure("upgrade to the charts' next version", f"{len(pods)} pods, none restarted, {took:.0f} s")
-
-
-def running(release: Release) -> set[tuple[str, str, int]]:
-    """Every pod that stays: its name, its identity, and how often its containers have started again."""
-    found = release.namespace.pods(f"app.kubernetes.io/instance={release.name}")
-    return {
-        (pod["metadata"]["name"], pod["metadata"]["uid"], sum(each["restartCount"] for each in containers))
-        for pod in found
-        if (containers := pod.get("status", {}).get("containerStatuses", []))
-        and pod["metadata"]["ownerReferences"][0]["kind"] != "Job"
-    }
-
-
-def charts_of(release: Release) -> set[str]:
-    """The versions that the release's objects say they are of."""
-    kinds = [("apps/v1", "StatefulSet"), ("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "ConfigMap")]
-    kinds += [("batch/v1", "CronJob"), ("networking.k8s.io/v1", "NetworkPolicy"), ("v1", "Secret")]
-    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/managed-by=Helm"
-    found = [each for kind in kinds for each in release.namespace.find(*kind, selector)]
-    return {each["metadata"]["labels"]["app.kubernetes.io/version"] for each in found}
-
-
-def listed(release: Release) -> tuple[str, str]:
-    """The chart and the version of the application, as `helm list` has them."""
-    (found,) = json.loads(release.run("list", "--filter", f"^{release.name}$", "--output", "json"))
-    return found["chart"], found["app_version"]
 
 
 def test_a_backup_brings_everything_back(release: Release):
