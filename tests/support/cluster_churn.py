@@ -2,15 +2,15 @@
 
 import copy
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.support.cluster import Cluster, NotYet, Object, condition, until
+from tests.support.cluster_jobs import ended, outcome
 from tests.support.cluster_models import ISVC, MODELS
-from tests.support.programs import program
+from tests.support.programs import kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "manifests/models/churn"
@@ -36,17 +36,7 @@ def run(cluster: Cluster, document: Object, seconds: float) -> str:
     until(f"an older Job {name} is gone", lambda: _absent(cluster, name), seconds)
     cluster.apply(document)
 
-    def ended() -> bool:
-        found = cluster.get(*JOB, name, MODELS)
-        for kind in ("Complete", "Failed"):
-            try:
-                if condition(found, kind)["status"] == "True":
-                    return kind == "Complete"
-            except NotYet:
-                continue
-        raise NotYet((found or {}).get("status"))
-
-    good = until(f"Job {name} has ended", ended, seconds, pause=1)
+    good = outcome(ended(cluster, MODELS, name, seconds)["status"]) == "Complete"
     pods = cluster.find("v1", "Pod", MODELS, f"batch.kubernetes.io/job-name={name}")
     said = "\n".join(
         str(cluster.core.read_namespaced_pod_log(pod["metadata"]["name"], MODELS)) for pod in pods
@@ -60,11 +50,7 @@ def trained(cluster: Cluster) -> None:
     done = cluster.find(*JOB, MODELS, "serinus.dev/model=churn,serinus.dev/verb=train")
     if any(each.get("status", {}).get("succeeded") for each in done):
         return
-    kubectl = str(program("kubectl"))
-    subprocess.run(
-        [kubectl, "--context", "kind-serinus", "--namespace", MODELS, "apply", "--kustomize", str(PROJECT)],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+    kubectl("apply", "--kustomize", str(PROJECT), namespace=MODELS)
     run(cluster, job(cluster, "churn-generate", "e2e-churn-generate"), GENERATE_SECONDS)
     run(cluster, job(cluster, "churn-train", "e2e-churn-train"), TRAIN_SECONDS)
 

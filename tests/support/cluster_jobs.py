@@ -1,13 +1,12 @@
 """Jobs as a model team makes them: a kustomization applied, `kubectl create job --from=cronjob/...`, logs."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.support import programs
-from tests.support.cluster import CONTEXT, Namespace, NotYet, Object, pod_state, until
+from tests.support.cluster import Cluster, Namespace, NotYet, Object, pod_state, until
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "manifests" / "models"
@@ -25,17 +24,7 @@ class Jobs:
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
         """Return what kubectl says; raises AssertionError where it fails."""
-        command = [
-            str(programs.program("kubectl")),
-            "--context",
-            CONTEXT,
-            "--namespace",
-            self.namespace.name,
-            *words,
-        ]
-        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-        return done.stdout
+        return programs.kubectl(*words, namespace=self.namespace.name, given=given)
 
     def apply(self, model: str) -> None:
         """Apply a model's folder."""
@@ -57,23 +46,13 @@ class Jobs:
 
     def ended(self, job: str, seconds: float = JOB_SECONDS) -> Object:
         """Return the Job once it is Complete or Failed."""
-
-        def look() -> Object:
-            found = self.namespace.get("batch/v1", "Job", job) or {}
-            if any(
-                each["type"] in ("Complete", "Failed") and each["status"] == "True"
-                for each in found.get("status", {}).get("conditions", [])
-            ):
-                return found
-            raise NotYet("; ".join(pod_state(pod) for pod in self.pods(job)) or str(found.get("status")))
-
-        return until(f"the Job {job} ends", look, seconds, pause=0.5)
+        return ended(self.namespace.cluster, self.namespace.name, job, seconds)
 
     def done(self, cronjob: str, change: Callable[[Object], None] = lambda pod: None) -> list[str]:
         """Run a CronJob's Job to its end and return what its pods said, in the order of their indexes."""
         job = self.create(cronjob, change)
         status = self.ended(job)["status"]
-        assert condition(status) == "Complete", "\n".join([str(status), *self.said(job)])
+        assert outcome(status) == "Complete", "\n".join([str(status), *self.said(job)])
         return self.said(job)
 
     def pods(self, job: str, index: int | None = None) -> list[Object]:
@@ -94,13 +73,25 @@ class Jobs:
             self.namespace.cluster.delete("batch/v1", "Job", job, self.namespace.name)
 
 
-def condition(status: Mapping[str, Any]) -> str:
-    """Return how a Job ended."""
-    return next(
-        each["type"]
-        for each in status["conditions"]
-        if each["type"] in ("Complete", "Failed") and each["status"] == "True"
-    )
+def ended(cluster: Cluster, namespace: str, job: str, seconds: float) -> Object:
+    """Return a Job once it is Complete or Failed."""
+
+    def look() -> Object:
+        found = cluster.get("batch/v1", "Job", job, namespace) or {}
+        if outcome(found.get("status", {})) is None:
+            pods = cluster.find("v1", "Pod", namespace, f"batch.kubernetes.io/job-name={job}")
+            raise NotYet("; ".join(map(pod_state, pods)) or found.get("status") or "no such Job")
+        return found
+
+    return until(f"the Job {job} ends", look, seconds, pause=0.5)
+
+
+def outcome(status: Mapping[str, Any]) -> str | None:
+    """Return how a Job ended, Complete or Failed; None while it runs."""
+    for each in status.get("conditions", []):
+        if each["type"] in ("Complete", "Failed") and each["status"] == "True":
+            return str(each["type"])
+    return None
 
 
 def with_args(*args: str) -> Callable[[Object], None]:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.support.charts import CHARTS
 from tests.support.cluster import CONTEXT, SYSTEM, Namespace, NotYet, Object, until
+from tests.support.cluster_jobs import ended, outcome
 
 _ASK = """
 import base64, json, sys, urllib.error, urllib.request
@@ -154,18 +155,10 @@ class Release:
         """Apply a Job and wait for its end; return whether it completed, and the log of its last pod."""
         name = job["metadata"]["name"]
         self.namespace.apply(job)
-
-        def look() -> bool:
-            found = self.namespace.get("batch/v1", "Job", name) or {}
-            for each in found.get("status", {}).get("conditions", []):
-                if each["type"] in ("Complete", "Failed") and each["status"] == "True":
-                    return bool(each["type"] == "Complete")
-            raise NotYet(f"{found.get('status')}")
-
-        completed = until(f"the Job {name} ends", look, seconds)
+        end = outcome(ended(self.namespace.cluster, self.namespace.name, name, seconds)["status"])
         pods = self.namespace.find("v1", "Pod", f"job-name={name}")
         newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-        return completed, self.namespace.logs(newest["metadata"]["name"])
+        return end == "Complete", self.namespace.logs(newest["metadata"]["name"])
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,15 @@
 """Given a model that the operator routes, and the operator itself."""
 
-import json
-import os
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 from kubernetes import client
 
 from serinus_cluster.first_model import ARTIFACT
 from tests.support.cluster import (
-    CONTEXT,
     GATEWAY,
-    SYSTEM,
     Cluster,
     Namespace,
     NotYet,
@@ -24,7 +18,8 @@ from tests.support.cluster import (
     until,
 )
 from tests.support.cluster_models import ISVC, PREDICT, READY_SECONDS, REQUEST, ROUTE, Model
-from tests.support.programs import program
+from tests.support.cluster_monitoring import query
+from tests.support.programs import kubectl
 
 REVISION = "x-serinus-revision"
 ROUTED = "serinus.dev/Routed"
@@ -78,7 +73,7 @@ class RoutedModel:
 
     def kubectl(self, *words: str, editor: str = "false") -> str:
         """Return what kubectl says; raises AssertionError where it fails."""
-        return run_kubectl("--namespace", self.namespace.name, *words, editor=editor)
+        return kubectl(*words, namespace=self.namespace.name, editor=editor)
 
     def ask(self, **headers: str) -> httpx.Response:
         """Return a prediction; raises NotYet for anything else."""
@@ -162,17 +157,16 @@ class RoutedModel:
 
 
 def counted(namespace: Namespace) -> dict[str, float]:
-    """Return how many requests of the split Prometheus has counted, by revision: Envoy's counters, joined."""
+    """Return how many requests of the split Prometheus has counted, by revision: Envoy's counters, joined.
+
+    Raises NotYet where Prometheus does not answer.
+    """
     places = f'serinus_route_backend_info{{namespace="{namespace.name}", rule="split"}}'
-    query = (
+    joined = (
         "sum by (revision) (envoy_cluster_upstream_rq_xx * on (envoy_cluster_name) group_left (revision) "
         f"max by (envoy_cluster_name, revision) ({places}))"
     )
-    path = f"/api/v1/namespaces/{SYSTEM}/services/serinus-prometheus:9090/proxy/api/v1/query"
-    answer = run_kubectl("get", "--raw", f"{path}?{urlencode({'query': query})}")
-    return {
-        each["metric"]["revision"]: float(each["value"][1]) for each in json.loads(answer)["data"]["result"]
-    }
+    return {each["metric"]["revision"]: float(each["value"][1]) for each in query(namespace.cluster, joined)}
 
 
 class Operator:
@@ -239,12 +233,3 @@ class Operator:
         )
         api = client.AuthorizationV1Api(self.cluster.core.api_client)
         return bool(api.create_subject_access_review(review).status.allowed)
-
-
-def run_kubectl(*words: str, editor: str = "false") -> str:
-    """Return what kubectl says; raises AssertionError where it fails."""
-    environment = os.environ | {"KUBE_EDITOR": editor}
-    command = [str(program("kubectl")), "--context", CONTEXT, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
-    return done.stdout

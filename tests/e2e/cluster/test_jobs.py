@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 from tests.support.cluster import Cluster, Namespace, NotYet, Object, until
-from tests.support.cluster_jobs import Jobs, condition, program, with_args
+from tests.support.cluster_jobs import Jobs, outcome, program, with_args
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 # Where the platform has put its Secrets and the team's volume.
@@ -108,7 +108,7 @@ def test_churn_train_goes_from_ingest_to_register(jobs: Jobs, figure: Figure):
     job = jobs.create("churn-train")
     status = jobs.ended(job)["status"]
     (said,) = jobs.said(job)
-    assert condition(status) == "Complete", said
+    assert outcome(status) == "Complete", said
     # Then it went through all steps, in order
     steps = re.findall(r"^(ingest|materialize|train|evaluate|register)\b", said, re.M)
     assert steps == ["ingest", "ingest", "materialize", "train", "evaluate", "register"], said
@@ -182,7 +182,7 @@ def test_a_batch_whose_pod_is_killed_loses_and_doubles_no_row(jobs: Jobs, figure
     jobs.kubectl("delete", "pod", killed, "--grace-period=0", "--force")
     status = jobs.ended(job)["status"]
     # Then another pod took the part up behind the last chunk
-    assert condition(status) == "Complete", jobs.said(job)
+    assert outcome(status) == "Complete", jobs.said(job)
     assert status["completedIndexes"] == "0-3"
     replaced = [each for each in jobs.said(job) if each.startswith("part 1 of 4")]
     predicted, found = map(int, re.findall(r"(\d+) rows predicted, (\d+) found", replaced[-1])[0])
@@ -208,7 +208,7 @@ def test_bad_input_is_not_tried_again(jobs: Jobs):
     status = jobs.ended(job)["status"]
     # Then it failed by its policy after one pod, which says what is missing
     (said,) = jobs.said(job)
-    assert condition(status) == "Failed"
+    assert outcome(status) == "Failed"
     assert {each["reason"] for each in status["conditions"]} == {"PodFailurePolicy"}
     assert "/data/not-there.csv: cannot be read" in said
 
@@ -233,7 +233,7 @@ def test_unsuspended_it_runs_by_its_schedule(jobs: Jobs):
     # Then its Job is named after the minute, and does what one made by hand does
     status = jobs.ended(job)["status"]
     assert re.fullmatch(r"churn-ingest-\d+", job)
-    assert condition(status) == "Complete"
+    assert outcome(status) == "Complete"
     cronjob = jobs.namespace.get("batch/v1", "CronJob", "churn-ingest")
     assert cronjob is not None
     assert cronjob["spec"]["suspend"] is True
