@@ -13,9 +13,10 @@ from kubernetes import client, config, stream
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
-CONTEXT = "kind-serinus"
-GATEWAY = "http://127.0.0.1:8080"
-SYSTEM, ADMIN_KEYS, KEY = "serinus-system", "serinus-admin-keys", "x-api-key"
+from serinus_cluster.plan import CONTEXT, SYSTEM
+from serinus_cluster.plan import GATEWAY_URL as GATEWAY
+
+ADMIN_KEYS, KEY = "serinus-admin-keys", "x-api-key"
 MARK = "serinus.dev/e2e"
 MANAGER = "serinus-e2e"
 Object = dict[str, Any]

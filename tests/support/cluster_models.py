@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from serinus_cluster.first_model import ARTIFACT, SERVICE, values
+from serinus_cluster.plan import MODELS
 from serinus_cluster.render import render
 from tests.support.cluster import Namespace, NotYet, Object, condition, documents, until
 from tests.support.cluster_pods import server_image
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = "serinus-models"
 PREDICT = "/v1/models/iris:predict"
 REQUEST = json.loads((ROOT / "manifests/cluster/first-model/request.json").read_text())
 READY_SECONDS = 90
