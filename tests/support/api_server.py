@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.routing import heard
+
 Object = dict[str, Any]
 KINDS = {
     "serving.kserve.io/v1beta1": ("inferenceservices", "InferenceService"),
@@ -161,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
             held = self.api.objects.get((plural, namespace, name))
             assert query["fieldManager"], "an apply without a manager"
             assert query["force"] == "true"
+            if plural == "httproutes":
+                body["status"] = heard(body)
             self._answer(self.api.put(plural, {**(held or {}), **body}))
         elif (held := self.api.objects.get((plural, namespace, name))) is None:
             self._failure(404, "not found")

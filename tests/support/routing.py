@@ -52,7 +52,13 @@ def applied(decision: Decision, before: Document | None = None) -> Document:
     route["metadata"]["generation"] = (
         1 + (before or {"metadata": {"generation": 0}})["metadata"]["generation"]
     )
+    route["status"] = heard(route)
     return route
+
+
+def heard(route: Document) -> Document:
+    """Return the status of a route that its gateways know, and have nothing to say of."""
+    return {"parents": [{"parentRef": each, "conditions": []} for each in route["spec"]["parentRefs"]]}
 
 
 def routed(

@@ -138,10 +138,14 @@ def test_the_gateways_refusal_is_passed_on_while_it_is_about_this_route():
     condition = decide(observed(service({"next": 30}), BOTH, refused)).condition
     assert (condition.status, condition.reason) == (False, "NotAccepted")
     assert condition.message == "Gateway serinus-system/serinus: BackendNotFound: no such Service"
-    for other in (
-        accepted(route, generation=newest - 1),
-        accepted(route, generation=newest, gateway="inner"),
-    ):
+    inner = accepted(route, generation=newest, gateway="inner")
+    inner["status"]["parents"] += route["status"]["parents"]
+    for other in (accepted(route, generation=newest - 1), inner):
         assert decide(observed(service({"next": 30}), BOTH, other)).condition.status
+    # A gateway that is not there cannot say so itself.
+    silent = copy.deepcopy(route) | {"status": {}}
+    condition = decide(observed(service({"next": 30}), BOTH, silent)).condition
+    assert (condition.status, condition.reason) == (False, "NotAccepted")
+    assert condition.message.startswith("Gateway serinus-system/serinus has said nothing of the route")
     # About to be changed: what was refused is not what will be.
     assert decide(observed(service({"next": 40}), BOTH, refused)).condition.status

@@ -76,15 +76,21 @@ def _condition(intent: Intent, shares: dict[str, int], ready: set[str], refusal:
 
 
 def _refusal(observed: Observed) -> str:
-    """Return what the gateway says against the route as it stands, or "". No word yet is no refusal."""
+    """Return what the gateway says against the route as it stands, or that it says nothing at all, or ""."""
     gateway, route = observed.gateway, observed.route or {}
-    for parent in (route.get("status") or {}).get("parents", []):
-        reference = parent["parentRef"]
-        if (reference.get("namespace"), reference["name"]) != (gateway.namespace, gateway.name):
-            continue
+    name = f"Gateway {gateway.namespace}/{gateway.name}"
+    heard = [
+        each
+        for each in (route.get("status") or {}).get("parents", [])
+        if (each["parentRef"].get("namespace"), each["parentRef"]["name"])
+        == (gateway.namespace, gateway.name)
+    ]
+    if not heard:
+        return f"{name} has said nothing of the route: it is not there, or its controller does not run."
+    for parent in heard:
         for each in parent.get("conditions", []):
             # What it says of an older version is old.
             current = each.get("observedGeneration") == route["metadata"].get("generation")
             if current and each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
-                return f"Gateway {gateway.namespace}/{gateway.name}: {each['reason']}: {each['message']}"
+                return f"{name}: {each['reason']}: {each['message']}"
     return ""
