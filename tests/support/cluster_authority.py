@@ -22,7 +22,7 @@ class Authority:
         self._apply("Issuer", name, {"ca": {"secretName": name}})
 
     def certificate(self, name: str, *hosts: str) -> dict[str, str]:
-        """Have a certificate for `hosts` issued into the Secret `name`; return what the Secret holds, as PEM."""
+        """Have a certificate for `hosts` issued into the Secret `name`; return what it holds, as PEM."""
         spec = {"dnsNames": list(hosts), "secretName": name, "issuerRef": {"name": self.name}}
         self._apply("Certificate", name, spec)
 

@@ -1,5 +1,7 @@
 """A server on the cluster that answers with what reached it."""
 
+from collections.abc import Mapping
+
 from tests.support.cluster import Namespace, Object
 from tests.support.cluster_pods import python_pod, running
 
@@ -20,9 +22,9 @@ http.server.ThreadingHTTPServer(("", 8080), Echo).serve_forever()
 """
 
 
-def echo(namespace: Namespace, name: str = "echo") -> str:
-    """Run the server behind a Service of port 80 and return the Service's name."""
-    pod = python_pod(namespace.cluster, name, _PROGRAM, labels={"app": name})
+def echo(namespace: Namespace, name: str = "echo", labels: Mapping[str, str] = {}) -> str:
+    """Run the server behind a Service of port 80 and return the Service's name. `labels` are the pod's."""
+    pod = python_pod(namespace.cluster, name, _PROGRAM, labels={"app": name, **labels})
     container = pod["spec"]["containers"][0]
     container["readinessProbe"] = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
     service: Object = {

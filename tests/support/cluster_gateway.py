@@ -4,6 +4,7 @@ import base64
 import ssl
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,35 @@ CLIENT = "x-serinus-client"
 KEYS, ADMIN_KEYS = "serinus-api-keys", "serinus-admin-keys"
 ROUTED = {"serinus.dev/route": "true"}
 POLICIES = ("SecurityPolicy", "BackendTrafficPolicy")
+GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway")
 GRANT = ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant")
 # From the API server through Envoy Gateway to Envoy.
 IN_FORCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where a gateway answers: in clear text, and by TLS."""
+
+    clear: str
+    encrypted: str
+
+
+PLATFORM = Ways(CLEAR, ENCRYPTED)
+
+
+def ways_of(cluster: Cluster, namespace: str, name: str) -> Ways:
+    """Return where another Gateway answers, by ports of the node. Raises NotYet while it does not."""
+    owner = "gateway.envoyproxy.io/owning-gateway"
+    selector = f"{owner}-namespace={namespace},{owner}-name={name}"
+    services = cluster.find("v1", "Service", selector=selector)
+    told = condition(cluster.get(*GATEWAY, name, namespace), "Programmed")
+    if told["status"] != "True" or not services:
+        raise NotYet(f"{told}, {len(services)} Services")
+    (node, *_) = cluster.find("v1", "Node")
+    (address,) = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
+    ports = {each["port"]: each["nodePort"] for each in services[0]["spec"]["ports"]}
+    return Ways(f"http://{address}:{ports.get(80, 0)}", f"https://{address}:{ports.get(443, 0)}")
 
 
 def held(cluster: Cluster, namespace: str, name: str) -> dict[str, bytes]:
@@ -57,15 +84,31 @@ def ask(
     headers: Mapping[str, str] = {},
     trusting: str | None = None,
     seconds: float = 5,
+    ways: Ways = PLATFORM,
     **more: Any,
 ) -> httpx.Response:
     """Return the gateway's answer for `host`: in clear text, or by TLS `trusting` one CA (PEM) alone."""
-    base, verify, extensions = CLEAR, ssl.create_default_context(), {}
+    base, verify, extensions = ways.clear, ssl.create_default_context(), {}
     if trusting is not None:
-        base, verify = ENCRYPTED, ssl.create_default_context(cadata=trusting)
+        base, verify = ways.encrypted, ssl.create_default_context(cadata=trusting)
         extensions = {"sni_hostname": host}
     with httpx.Client(base_url=base, verify=verify, timeout=seconds, trust_env=False) as client:
         return client.post(path, headers={"host": host, **headers}, extensions=extensions, **more)
+
+
+def answers(host: str, status: int, words: str = "", path: str = "/", **asked: Any) -> httpx.Response:
+    """Wait until the gateway answers with `status`, and `words` in its body; `asked` is as for `ask`."""
+
+    def look() -> httpx.Response:
+        try:
+            answer = ask(host, path, **({"json": {}} | asked))
+        except httpx.TransportError as error:
+            raise NotYet(f"{type(error).__name__}: {error}") from None
+        if answer.status_code != status or words not in answer.text:
+            raise NotYet(f"HTTP {answer.status_code} {answer.text[:200]}")
+        return answer
+
+    return until(f"{host} answers {status} {words}", look, IN_FORCE_SECONDS, pause=0.1)
 
 
 def chart(release: str, values: Mapping[str, Any]) -> list[Object]:
@@ -83,12 +126,27 @@ def chart(release: str, values: Mapping[str, Any]) -> list[Object]:
     return documents(done.stdout)
 
 
-class Team:
-    """A namespace of a model team under the chart's policies, on the Gateway that stands."""
+def entrance_values(team: str, **serving: Any) -> Object:
+    """Return the umbrella's values for an entrance and nothing else, for the models of one namespace."""
+    return {
+        "global": {"models": {"namespaces": [team]}},
+        "parts": dict.fromkeys(("mlflow", "feast", "monitoring", "operator"), False),
+        "serving": {
+            "runtime": {"create": False},
+            "logRedis": {"enabled": False},
+            "envoy": {"concurrency": 1, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}},
+            **serving,
+        },
+    }
 
-    def __init__(self, namespace: Namespace) -> None:
+
+class Team:
+    """A namespace of a model team under the chart's policies, on the platform's Gateway or another one."""
+
+    def __init__(self, namespace: Namespace, gateway: tuple[str, str] = (RELEASE_NAMESPACE, RELEASE)) -> None:
         self.namespace = namespace
         self.cluster = namespace.cluster
+        self._gateway = dict(zip(("namespace", "name"), gateway, strict=True))
 
     def govern(self, **values: Any) -> None:
         """Write the policies that the chart renders for this namespace; `values` are the chart's."""
@@ -119,7 +177,7 @@ class Team:
                 "kind": "HTTPRoute",
                 "metadata": {"name": name, "labels": dict(labels)},
                 "spec": {
-                    "parentRefs": [{"name": RELEASE, "namespace": RELEASE_NAMESPACE}],
+                    "parentRefs": [self._gateway],
                     "hostnames": [host],
                     "rules": [{"backendRefs": [{"name": service, "port": port}]}],
                 },

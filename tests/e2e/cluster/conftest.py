@@ -10,7 +10,9 @@ from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 from tests.support import needed
 from tests.support.cluster import CONTEXT, MARK, Cluster, Namespace, NotYet, Object, until
+from tests.support.cluster_release import Release
 from tests.support.figures import FIGURES
+from tests.support.programs import program
 from urllib3.exceptions import HTTPError
 
 # A pod that drains takes 5 s, and the namespace's own end some more.
@@ -43,6 +45,14 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Name
 def neighbour(namespace: Namespace) -> Iterator[Namespace]:
     """A second namespace, of other people."""
     yield from _made(namespace.cluster, f"{namespace.name}-nb")
+
+
+@pytest.fixture
+def release(namespace: Namespace) -> Iterator[Release]:
+    """A release in the story's namespace. Its name is its own, as some of its objects are the cluster's."""
+    found = Release(program("helm"), namespace, f"e2e-{secrets.token_hex(3)}")
+    yield found
+    found.run("uninstall", found.name, "--wait", "--ignore-not-found")
 
 
 def _made(cluster: Cluster, name: str) -> Iterator[Namespace]:

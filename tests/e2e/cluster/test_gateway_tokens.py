@@ -1,39 +1,19 @@
 """Story: a team takes tokens of an issuer instead of keys."""
 
-import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 from tests.support.cluster import Namespace, NotYet, until
+from tests.support.cluster_authority import Authority
 from tests.support.cluster_echo import echo
-from tests.support.cluster_gateway import CLIENT, IN_FORCE_SECONDS, Team, ask
+from tests.support.cluster_gateway import CLIENT, IN_FORCE_SECONDS, Team, answers, ask
+from tests.support.cluster_issuer import AUDIENCE, HOUR, ISSUER, Issuer, KeyServer
 
 pytestmark = pytest.mark.cluster
 
-ISSUER, AUDIENCE, NUMBER = "https://tokens.example.com", "models", "e2e"
-HOUR = 3600
-
-
-class Issuer:
-    """Signs tokens with a key of its own."""
-
-    def __init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    def keys(self) -> str:
-        """Return what it publishes."""
-        public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
-        return json.dumps({"keys": [{**public, "kid": NUMBER, "use": "sig", "alg": "RS256"}]})
-
-    def token(self, **claims: Any) -> str:
-        """Return a token that is valid for an hour where `claims` say nothing else."""
-        given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "shop", "exp": int(time.time()) + HOUR, **claims}
-        return jwt.encode(given, self._key, algorithm="RS256", headers={"kid": NUMBER})
+CACHE_SECONDS = 2
 
 
 @pytest.fixture
@@ -87,3 +67,52 @@ def test_tokens_that_name_the_namespace_open_its_models(team: Team):
     }
     # And the server saw nothing but what passed
     assert status(host, good)[0] == 200
+    # And a client that its token does not name has no name, whatever it says, and is limited all the same
+    bearer = {"authorization": f"Bearer {issuer.token(namespaces=[mine], sub=None)}", CLIENT: "admin"}
+    nameless = ask(host, "/", headers=bearer, json={})
+    assert nameless.status_code == 200
+    assert CLIENT not in {name.lower() for name in nameless.json()["headers"]}
+    assert nameless.headers["x-ratelimit-limit"] == "1000"
+
+
+def test_keys_are_read_from_the_issuer_and_nothing_opens_while_they_cannot_be(
+    team: Team, neighbour: Namespace
+):
+    # Given an issuer in the cluster, of whose certificate another authority is said to be the signer
+    issuer, next_issuer = Issuer(), Issuer()
+    server = KeyServer(neighbour)
+    server.start(issuer)
+    server.trust(Authority(neighbour, "other").certificate("other-tls", KeyServer.host)["ca.crt"])
+    place = {"name": "login", "namespace": neighbour.name, "ca": {"existingConfigMap": "login-ca"}}
+    tokens = {
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "jwksUri": f"https://{KeyServer.host}/keys",
+        "jwksFrom": place,
+    }
+    team.govern(auth={"type": "jwt", "jwt": {**tokens, "jwksCacheSeconds": CACHE_SECONDS}})
+    host = team.route("echo", echo(team.namespace))
+    good, newer = (
+        {"authorization": f"Bearer {each.token(namespaces=[team.namespace.name])}"}
+        for each in (issuer, next_issuer)
+    )
+    # When a client comes with a good token, then it is refused: nobody can say whose it is
+    server.heard("UNKNOWN_CA")
+    answers(host, 401, "no valid token", headers=good)
+    # When the right authority is named, then the token opens the model
+    server.trust(server.authority)
+    answers(host, 200, headers=good)
+    assert ask(host, "/", headers=newer, json={}).status_code == 401
+    # When the issuer is down for longer than keys are kept, then those that were read stay good
+    server.stop()
+    end = time.monotonic() + 3 * CACHE_SECONDS
+    while time.monotonic() < end:
+        assert ask(host, "/", headers=good, json={}).status_code == 200
+    # And where none were read yet, no token opens anything
+    moved = {**tokens, "jwksUri": f"https://{KeyServer.host}/moved", "jwksCacheSeconds": CACHE_SECONDS}
+    team.govern(auth={"type": "jwt", "jwt": moved})
+    answers(host, 401, "no valid token", headers=good)
+    # When it is back with another key, then that one counts, and the old one no more
+    server.start(next_issuer)
+    answers(host, 200, headers=newer)
+    answers(host, 401, "no valid token", headers=good)
