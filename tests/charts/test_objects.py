@@ -160,3 +160,14 @@ def test_jobs_end(documents: list[Object]):
                 document["spec"]["jobTemplate"]["spec"] if document["kind"] == "CronJob" else document["spec"]
             )
             assert spec["activeDeadlineSeconds"] <= 3600, name(document)
+
+
+def test_the_platforms_jobs_take_no_feature_away_that_a_team_declared(pods: list[Pod]):
+    loading = [
+        container["args"]
+        for pod in pods
+        for container in pod.containers
+        if container.get("args", [])[:1] == ["materialize"]
+    ]
+    assert loading
+    assert [args for args in loading if "--missing-only" not in args] == []

@@ -27,6 +27,14 @@ def settings(home: Path, online_store: str = "") -> Settings:
     return Settings(data=home, feature_repo=REPOSITORY, tracking_uri="", online_store=online_store)
 
 
+def own_repository(folder: Path) -> Path:
+    """Copy the repository into `folder`, where a test may change it, and return the folder."""
+    folder.mkdir(parents=True)
+    for path in REPOSITORY.glob("*.*"):
+        (folder / path.name).write_text(path.read_text())
+    return folder
+
+
 def row(customer: int, event: datetime, created: datetime | None = None, **values: Any) -> dict[str, Any]:
     """Return one snapshot; what is not given is VALUES, and it was created at its event."""
     times = {"event_timestamp": event, "created_timestamp": created or event}

@@ -9,9 +9,9 @@ from typing import Any
 import feast
 import pandas as pd
 import pyarrow as pa
+from feast.diff.registry_diff import extract_objects_for_keep_delete_update_add
 from feast.errors import FeastObjectNotFoundException
 from feast.infra.provider import get_provider
-from feast.repo_operations import extract_objects_for_apply_delete
 from feast.utils import _convert_arrow_to_proto, _get_column_names
 
 from serinus_contracts.plan import OnlinePlan
@@ -29,7 +29,7 @@ _CURE = "start Redis or correct the address, then run it again"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[str, int, int], None]
 
-_differences: Any = extract_objects_for_apply_delete  # untyped in Feast
+_compared: Any = extract_objects_for_keep_delete_update_add  # untyped in Feast
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,18 @@ class FeatureStore:
         self._config = repository.configuration(settings.feature_repo, self._variables, online)
         self._store = feast.FeatureStore(config=self._config)
 
-    def apply(self) -> None:
+    def apply(self, *, missing_only: bool = False) -> None:
         """Register what the repository declares, and unregister what it no longer does.
 
-        A view whose features changed counts as never loaded: else keys without an event in the next
-        look-back would lack the new feature online.
+        With `missing_only` what is registered already stays, whoever declared it. A view whose features
+        changed counts as never loaded: else keys without an event in the next look-back would lack the new
+        feature online.
         """
         project = self._config.project
         declared = repository.contents(self._settings.feature_repo, project, self._variables)
         with feature_registry.applying(self._variables["SERINUS_FEAST_REGISTRY"]):
             registry = self._store.registry
-            changed, removed, _, _ = _differences(project, registry, declared)
+            added, removed = _differences(project, registry, declared, missing_only)
             before = {view.name: set(view.features) for view in registry.list_feature_views(project)}
             for view in declared.feature_views:
                 if before.get(view.name, set(view.features)) != set(view.features):
@@ -87,7 +88,7 @@ class FeatureStore:
                     view.materialization_intervals = [(_EPOCH, _EPOCH)]
             # What is removed is deleted from the online store too.
             with answering("SERINUS_ONLINE_STORE", _CURE):
-                self._store.apply(changed, objects_to_delete=removed, partial=False)
+                self._store.apply(added, objects_to_delete=removed, partial=False)
 
     def training_frame(self, service: str, labels: pd.DataFrame) -> pd.DataFrame:
         """Return `labels`, in order and with all columns, with the service's features as of each row's
@@ -211,3 +212,13 @@ class FeatureStore:
                     "its rows older than ttl, or was created_timestamp set by a later load? A value "
                     "counts only from its creation on"
                 )
+
+
+def _differences(
+    project: str, registry: Any, declared: Any, missing_only: bool
+) -> tuple[list[Any], list[Any]]:
+    """Return what is to be applied, and what is to be deleted."""
+    _, removed, changed, missing = _compared(registry, project, declared)
+    wanted = [missing] if missing_only else [missing, changed]
+    applied = [each for found in wanted for kind in found.values() for each in kind]
+    return applied, [] if missing_only else [each for kind in removed.values() for each in kind]

@@ -15,9 +15,14 @@ LOOK_BACK = timedelta(days=7)
 
 
 def run(
-    settings: Settings, *, until: datetime | None = None, look_back: timedelta = LOOK_BACK
+    settings: Settings,
+    *,
+    until: datetime | None = None,
+    look_back: timedelta = LOOK_BACK,
+    missing_only: bool = False,
 ) -> MaterializeResult:
-    """Apply, then load each view with what is known at `until` (now by default; UTC without a zone).
+    """Apply, then load each registered view with what is known at `until` (now by default; UTC without a
+    zone). `missing_only` is FeatureStore.apply's.
 
     Each run reads again `look_back` before the end of the last one, so a row that arrives at most that
     late is picked up. Running twice writes the same values. Raises JobError when a table is missing.
@@ -28,7 +33,7 @@ def run(
     if end.tzinfo is None:
         end = end.replace(tzinfo=UTC)
     store = FeatureStore(settings)
-    store.apply()
+    store.apply(missing_only=missing_only)
     loads: list[ViewLoad] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bars:
@@ -46,13 +51,21 @@ def command(
     until: Annotated[datetime | None, typer.Option(help="load what is known at this time (UTC)")] = None,
     look_back_days: Annotated[float, typer.Option(help="read again this much, for late rows")] = 7.0,
     apply_only: Annotated[bool, typer.Option(help="apply the repository and load nothing")] = False,
+    missing_only: Annotated[
+        bool, typer.Option(help="register what is missing; what is registered stays, whoever declared it")
+    ] = False,
 ) -> None:
     """Materialize and say what was written."""
     if apply_only:
-        FeatureStore(Settings.from_environment()).apply()
+        FeatureStore(Settings.from_environment()).apply(missing_only=missing_only)
         print("the feature repository is applied")
         return
-    result = run(Settings.from_environment(), until=until, look_back=timedelta(days=look_back_days))
+    result = run(
+        Settings.from_environment(),
+        until=until,
+        look_back=timedelta(days=look_back_days),
+        missing_only=missing_only,
+    )
     for load in result.views:
         window = f"{load.start:%Y-%m-%d %H:%M} to {load.end:%Y-%m-%d %H:%M}"
         print(f"{load.view}: {load.keys} keys, events {window} UTC")

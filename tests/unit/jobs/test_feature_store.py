@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.churn_store import DAY, NOON, REPOSITORY, VALUES, row, settings, write
+from tests.support.churn_store import DAY, NOON, REPOSITORY, VALUES, own_repository, row, settings, write
 
 from serinus_contracts.expressions import names, typed
 from serinus_contracts.plan import OnlinePlan
@@ -95,10 +95,7 @@ def test_a_registry_in_a_database(tmp_path: Path):
 
 
 def test_what_the_repository_no_longer_declares_is_unregistered(tmp_path: Path):
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for path in REPOSITORY.glob("*.*"):
-        (repository / path.name).write_text(path.read_text())
+    repository = own_repository(tmp_path / "repository")
     to = replace(settings(tmp_path / "data"), feature_repo=repository)
     FeatureStore(to).apply()
     services = repository / "services.py"
@@ -134,10 +131,7 @@ def test_what_the_repository_no_longer_declares_is_unregistered(tmp_path: Path):
     ],
 )
 def test_a_broken_repository_is_named(tmp_path: Path, name: str, text: str, message: str):
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for path in REPOSITORY.glob("*.*"):
-        (repository / path.name).write_text(path.read_text())
+    repository = own_repository(tmp_path / "repository")
     (repository / name).write_text(text)
     with pytest.raises(JobError, match=message):
         FeatureStore(replace(settings(tmp_path / "data"), feature_repo=repository)).apply()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.churn_store import DAY, NOON, REPOSITORY, row, settings, write
+from tests.support.churn_store import DAY, NOON, REPOSITORY, own_repository, row, settings, write
 
 from serinus_jobs import materialize
 from serinus_jobs.errors import JobError
@@ -62,10 +62,7 @@ def test_a_row_later_than_the_look_back_is_not_read_again(tmp_path: Path):
 
 
 def test_a_new_feature_of_a_view_is_loaded_for_every_key(tmp_path: Path):
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for path in REPOSITORY.glob("*.*"):
-        (repository / path.name).write_text(path.read_text())
+    repository = own_repository(tmp_path / "repository")
     views = repository / "views.py"
     views.write_text(views.read_text().replace('        Field(name="age", dtype=Int64),\n', ""))
     to = replace(settings(tmp_path / "data"), feature_repo=repository)
@@ -74,6 +71,33 @@ def test_a_new_feature_of_a_view_is_loaded_for_every_key(tmp_path: Path):
     assert "age" not in FeatureStore(to).online("churn", [{"customer_id": 1}])
     views.write_text((REPOSITORY / "views.py").read_text())
     materialize.run(to, until=NOON + DAY)
+    assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [40]
+
+
+def test_the_platform_leaves_features_alone_that_a_team_declared(tmp_path: Path):
+    # Given a team whose own repository has a feature less in one view, and a view more
+    repository = own_repository(tmp_path / "repository")
+    views = repository / "views.py"
+    fewer = views.read_text().replace('        Field(name="age", dtype=Int64),\n', "")
+    schema = '[KEY, Field(name="age", dtype=Int64)]'
+    more = f'FeatureView(name="of_the_team", entities=[customer], source=customers, schema={schema})'
+    views.write_text(f"{fewer}\nof_the_team = {more}\n")
+    team = replace(settings(tmp_path / "data"), feature_repo=repository)
+    write(team, [row(1, NOON)])
+    loaded = {each.view for each in materialize.run(team, until=NOON).views}
+    assert "of_the_team" in loaded
+    # When the platform registers and loads, which knows its own repository only
+    platform = replace(team, feature_repo=REPOSITORY)
+    result = materialize.run(platform, until=NOON + DAY, missing_only=True)
+    # Then it loads what the team declared, as the team declared it
+    assert {each.view for each in result.views} == loaded
+    assert "age" not in FeatureStore(team).online("churn", [{"customer_id": 1}])
+
+
+def test_the_platform_registers_what_nobody_declared_yet(tmp_path: Path):
+    to = settings(tmp_path)
+    write(to, [row(1, NOON)])
+    materialize.run(to, until=NOON, missing_only=True)
     assert FeatureStore(to).online("churn", [{"customer_id": 1}])["age"] == [40]
 
 
