@@ -7,7 +7,10 @@ from tests.support import charts
 THEIRS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "theirs"}}}
 VALUES = {
     "global": {"prometheus": {"from": [THEIRS]}},
-    "monitoring": {"prometheus": {"enabled": False, "scrape": {"podMonitors": True}}},
+    "monitoring": {
+        "prometheus": {"enabled": False, "scrape": {"podMonitors": True}},
+        "grafana": {"prometheusUrl": "http://theirs.theirs:9090"},
+    },
 }
 # Whose metrics nobody scrapes.
 SILENT = {"serinus-mlflow", "serinus-postgresql", "serinus-redis", "serinus-log-redis"}

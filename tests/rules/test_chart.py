@@ -149,6 +149,7 @@ def test_alertmanagers_that_are_there_are_told(helm: Path):
         ({"alerts": {"models": {"churn": {"accurcy": 0.9}}}}, "accurcy"),
         ({"redisExporter": {"targets": [{"name": "theirs", "address": "theirs:6379"}]}}, "targets/0"),
         ({"prometheus": {"retention": {"time": "two weeks"}}}, "two weeks"),
+        ({"prometheus": {"enabled": False}}, r"name yours in grafana\.prometheusUrl"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(
