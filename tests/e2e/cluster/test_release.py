@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.charts import next_version
+import yaml
+from tests.support.charts import CHARTS, next_version
 from tests.support.cluster import MARK, Cluster, Namespace, NotYet, until
 from tests.support.cluster_release import Release
 from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(900)]
 NAME = "kept"
+THIS = yaml.safe_load((CHARTS / "platform/Chart.yaml").read_text())["version"]
 NEXT = "0.1.1"
 CUSTOMERS = 50
 MODELS = Path(__file__).parents[3] / "manifests" / "models"
@@ -136,7 +138,7 @@ def test_the_next_version_of_the_charts_comes_and_goes_without_a_restart(
     values = small(release.namespace.name)
     release.install(values)
     before, pods = logins(release), release.running()
-    assert release.versions() == {"0.1.0"}
+    assert release.versions() == {THIS}
     # When charts of the next version come, with images of the same references
     begun = time.monotonic()
     release.install(values, charts=next_version(tmp_path / "charts", NEXT))
@@ -148,7 +150,7 @@ def test_the_next_version_of_the_charts_comes_and_goes_without_a_restart(
     assert '"churn"' in models(release)
     # When that is rolled back, then it is as it was, and still no pod has restarted
     release.run("rollback", NAME, "--wait", "--timeout", "400s")
-    assert (release.versions(), release.listed()) == ({"0.1.0"}, ("platform-0.1.0", "0.1.0"))
+    assert (release.versions(), release.listed()) == ({THIS}, (f"platform-{THIS}", THIS))
     assert release.running() == pods
     assert (logins(release), release.redis("reader", "get", "feature")) == (before, "7")
     assert '"churn"' in models(release)
