@@ -94,6 +94,18 @@ def test_one_address_serves_every_models_log(settings: Settings, tmp_path: Path,
     assert collect.run(settings, "iris", address).written == 1
 
 
+def test_a_log_that_nobody_writes_is_told_and_not_made(
+    settings: Settings, tmp_path: Path, redis_url: str, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERINUS_DATA", str(settings.data))
+    collect.command("chrun", f"{redis_url}?stream={tmp_path.name}.{{model}}")
+    count, hint = capsys.readouterr().out.splitlines()
+    assert count == "log of chrun: read 0 = written 0 + refused 0"
+    assert hint == "nothing waits there: has a server of the model chrun answered since the last collect?"
+    with redis.Redis.from_url(redis_url) as client:
+        assert not client.exists(f"{tmp_path.name}.chrun")
+
+
 def test_columns_are_the_contracts_and_the_window_reader_reads_them(settings: Settings, source: Any) -> None:
     address, write = source
     write(LINES[:2])

@@ -168,6 +168,8 @@ def command(
     """Run the verb from the command line."""
     result = run(Settings.from_environment(), model, source)
     print(f"log of {model}: read {result.read} = written {result.written} + refused {result.refused}")
+    if result.read == result.lost == 0:
+        print(f"nothing waits there: has a server of the model {model} answered since the last collect?")
     if result.lost:
         print(f"{result.lost} entries were trimmed from the stream before they could be read")
     if result.quarantine:

@@ -109,11 +109,16 @@ class StreamSource:
         """Yield what an earlier run left unacknowledged, then what is new, up to the stream's end now."""
         with answering(self._shown, _CURE):
             try:
-                self._client.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
+                info: Any = self._client.xinfo_stream(self._stream)
+            except redis.ResponseError as error:
+                if "no such key" not in str(error):
+                    raise
+                return  # no server has written yet; a stream of ours would hide a misspelt name
+            try:
+                self._client.xgroup_create(self._stream, GROUP, id="0")
             except redis.ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
-            info: Any = self._client.xinfo_stream(self._stream)
             end = _position(info["last-generated-id"])
             for start in ("0", ">"):
                 while batch := self._next(start):
