@@ -21,6 +21,8 @@ LIMITS = {
     CARD_FILE: 4 << 20,
 }
 
+_FETCH = "serinus-fetch brings a model, on KServe by storageUri: mlflow://<model>/<version>"
+
 
 class ArtifactError(Exception):
     """The artifact must not be loaded. The message names the file and the cure."""
@@ -95,6 +97,8 @@ def _bytes(folder: Path, name: str) -> bytes:
             raise ArtifactError(f"{name}: has {status.st_size} bytes, the limit is {LIMITS[name]}")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ArtifactError(f"{name}: is missing in {folder}; fetch the model again") from None
+        # Without a contract nothing was fetched, or something that is no artifact of ours.
+        cure = _FETCH if name == CONTRACT_FILE else "fetch the model again"
+        raise ArtifactError(f"{name}: is missing in {folder}; {cure}") from None
     except OSError as error:
         raise ArtifactError(f"{name}: cannot be read: {error.strerror}") from None

@@ -95,7 +95,7 @@ def _name(name: str) -> Callable[[Path], None]:
         (_link, r"model\.onnx: is no plain file"),
         (_pipe, r"model\.onnx: is no plain file"),
         (lambda folder: (folder / MODEL_FILE).unlink(), r"model\.onnx: is missing"),
-        (lambda folder: (folder / CONTRACT_FILE).unlink(), r"serinus\.json: is missing"),
+        (lambda folder: (folder / CONTRACT_FILE).unlink(), r"is missing in \S+; serinus-fetch brings"),
         (lambda folder: (folder / CONTRACT_FILE).write_text("{"), r"serinus\.json: serinus\.json: not JSON"),
         (lambda folder: (folder / CONTRACT_FILE).write_bytes(b"\xff"), r"serinus\.json: "),
         (lambda folder: (folder / "model.pkl").write_bytes(b"\x80"), r"model\.pkl: is not in serinus\.json"),
