@@ -1,7 +1,7 @@
 """The ASGI application: predict paths and pages are answered here, everything else by FastAPI.
 
 A FastAPI route costs more than decoding, prediction and encoding together, so the hot paths never see
-one. A plain predict request does not even come here: `http_protocol` answers it from the connection,
+one. A plain predict request does not even come here: `short_way` answers it from the connection,
 by the same `predicting`. Before the model is loaded only liveness is answered; everything else is a 503.
 """
 
