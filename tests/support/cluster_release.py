@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,10 +121,14 @@ class Release:
 
         return until(f"{component} of {self.name} is ready", look, 240)
 
-    def mlflow(self, user: str, method: str, path: str, body: object = None) -> tuple[int, str]:
-        """Ask MLflow as `writer` or `reader`, by the team's Secret; return status and text."""
-        login = self.secret(f"serinus-registry-{user}")
-        who = (login["MLFLOW_TRACKING_USERNAME"], login["MLFLOW_TRACKING_PASSWORD"])
+    def mlflow(
+        self, user: str, method: str, path: str, body: object = None, *, password: str = ""
+    ) -> tuple[int, str]:
+        """Ask MLflow; return status and text. The password is that of the team's Secret, admin's that of the
+        release's, where none is given."""
+        if not password and user == "admin":
+            password = self.secret(f"{self.name}-mlflow")["admin-password"]
+        who = (user, password or self.secret(f"serinus-registry-{user}")["MLFLOW_TRACKING_PASSWORD"])
         text = "" if body is None else json.dumps(body)
         command = ["python", "-c", _ASK, *who, method, f"/api/2.0/mlflow/{path}", text]
         ran = self.namespace.cluster.execute(self.namespace.name, self.pod("mlflow"), command, 90)
@@ -142,11 +146,19 @@ class Release:
         )
         return ran.output
 
-    def job(self, cronjob: str, name: str, seconds: float = 300) -> tuple[bool, str]:
-        """Do `kubectl create job NAME --from=cronjob/CRONJOB`; return whether it completed, and its log."""
+    def job(
+        self,
+        cronjob: str,
+        name: str,
+        seconds: float = 300,
+        change: Callable[[Object], None] = lambda spec: None,
+    ) -> tuple[bool, str]:
+        """Do `kubectl create job NAME --from=cronjob/CRONJOB`, after `change` to its spec; return whether it
+        completed, and its log."""
         template = self.namespace.get("batch/v1", "CronJob", cronjob)
         assert template is not None, f"no CronJob {cronjob}"
         spec = template["spec"]["jobTemplate"]["spec"]
+        change(spec)
         return self.finished(
             {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}, seconds
         )
