@@ -146,6 +146,9 @@ def test_a_part_can_be_left_out(helm: Path, chart: str):
         ({"mlflow": {"backup": {"restore": "yesterday"}}}, "/backup/restore"),
         ({"feast": {"redis": {"appendFsync": "never"}}}, "/redis/appendFsync"),
         ({"global": {"models": {"namespaces": ["Team A"]}}}, "/global/models/namespaces/0"),
+        ({"global": {"image": {"registry": "https://mirror.example.com"}}}, "/global/image/registry"),
+        ({"mlflow": {"backup": {"schedule": "daily"}}}, "/backup/schedule"),
+        ({"feast": {"materialization": {"schedule": "30 minutes"}}}, "/materialization/schedule"),
     ],
 )
 def test_values_that_cannot_work_are_refused_with_the_reason(helm: Path, given: dict[str, Any], words: str):
