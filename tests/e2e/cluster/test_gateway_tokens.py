@@ -65,6 +65,10 @@ def test_tokens_that_name_the_namespace_open_its_models(team: Team):
     assert {why: status(host, token)[0] for why, (token, _) in refused.items()} == {
         why: code for why, (_, code) in refused.items()
     }
+    # And each is told why, in the servers' own form
+    for why, words in (("expired", "Jwt_is_expired"), ("of no team", "claim namespaces does not name")):
+        told = ask(host, "/", headers={"authorization": f"Bearer {refused[why][0]}"}, json={})
+        assert words in told.json()["error"]
     # And the server saw nothing but what passed
     assert status(host, good)[0] == 200
     # And a client that its token does not name has no name, whatever it says, and is limited all the same
