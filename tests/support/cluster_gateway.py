@@ -23,7 +23,7 @@ CLIENT = "x-serinus-client"
 KEYS, ADMIN_KEYS = "serinus-api-keys", "serinus-admin-keys"
 ROUTED = {"serinus.dev/route": "true"}
 POLICIES = ("SecurityPolicy", "BackendTrafficPolicy")
-GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway")
+GATEWAYS = ("gateway.networking.k8s.io/v1", "Gateway")
 GRANT = ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant")
 # From the API server through Envoy Gateway to Envoy.
 IN_FORCE_SECONDS = 30
@@ -45,7 +45,7 @@ def ways_of(cluster: Cluster, namespace: str, name: str) -> Ways:
     owner = "gateway.envoyproxy.io/owning-gateway"
     selector = f"{owner}-namespace={namespace},{owner}-name={name}"
     services = cluster.find("v1", "Service", selector=selector)
-    told = condition(cluster.get(*GATEWAY, name, namespace), "Programmed")
+    told = condition(cluster.get(*GATEWAYS, name, namespace), "Programmed")
     if told["status"] != "True" or not services:
         raise NotYet(f"{told}, {len(services)} Services")
     (node, *_) = cluster.find("v1", "Node")

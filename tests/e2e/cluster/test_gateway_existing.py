@@ -6,7 +6,7 @@ import pytest
 from tests.support.cluster import Namespace, Object, until
 from tests.support.cluster_echo import echo
 from tests.support.cluster_gateway import (
-    GATEWAY,
+    GATEWAYS,
     KEY,
     RELEASE,
     RELEASE_NAMESPACE,
@@ -55,9 +55,9 @@ def public(neighbour: Namespace) -> Iterator[tuple[str, str]]:
     gateway = {"gatewayClassName": name, "listeners": [listener], "infrastructure": {"parametersRef": proxy}}
     neighbour.cluster.apply(_object(CLASS, name, controller))
     neighbour.apply(_object(PROXY, "small", {"provider": provider, "concurrency": 1}))
-    neighbour.apply(_object(GATEWAY, "public", gateway))
+    neighbour.apply(_object(GATEWAYS, "public", gateway))
     yield name, "public"
-    neighbour.cluster.delete(*GATEWAY, "public", name)
+    neighbour.cluster.delete(*GATEWAYS, "public", name)
     neighbour.cluster.delete(*CLASS, name)
 
 
@@ -86,8 +86,8 @@ def test_models_come_in_by_a_gateway_of_others_whose_routes_stay_as_they_are(
     taken = ask(theirs, "/", ways=ways, content=bytes(BODY))
     assert (taken.status_code, taken.json()["bytes"]) == (200, BODY)
     # And nothing was made or changed beside it
-    assert namespace.find(*GATEWAY) == []
-    held = neighbour.get(*GATEWAY, public[1])
+    assert namespace.find(*GATEWAYS) == []
+    held = neighbour.get(*GATEWAYS, public[1])
     assert held is not None
     assert held["metadata"]["generation"] == 1
     assert neighbour.find("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy") == []
