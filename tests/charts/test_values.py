@@ -126,7 +126,28 @@ def test_a_part_can_be_left_out(helm: Path, chart: str):
             "monitoring.redisExporter.targets: there is no redis in this release (parts.feast or "
             "feast.redis.enabled is false): take its target out",
         ),
-        ({"feast": {"redis": {"enabled": False}}}, "there is no redis in this release"),
+        (
+            {"feast": {"redis": {"enabled": False}, "modelSecrets": {"create": False}}},
+            "there is no redis in this release",
+        ),
+        (
+            {"feast": {"redis": {"enabled": False}}},
+            "modelSecrets.create: the chart does not know the address of another Redis; bring "
+            "serinus-online-store and serinus-online-store-reader and set it to false",
+        ),
+        (
+            {"serving": {"limits": {"byNamespace": {"serinus-modles": {"requests": 5}}}}},
+            "limits.byNamespace: serinus-modles is none of global.models.namespaces: serinus-models",
+        ),
+        (
+            {"serving": {"auth": {"apiKeys": {"clientsByNamespace": {"team-b": ["shop"]}}}}},
+            "auth.apiKeys.clientsByNamespace: team-b is none of global.models.namespaces",
+        ),
+        (
+            {"operator": {"namespaces": ["team-b"]}},
+            "operator.namespaces: serinus-models of global.models.namespaces is not among them: its models "
+            "would get no routes",
+        ),
         ({"serving": {"logRedis": {"enabled": False}}}, "there is no log-redis in this release"),
         (
             {

@@ -58,6 +58,14 @@ What is refused before anything is rendered: values that each are right, and tog
 {{- if and (not $gateway.create) (or (not $gateway.existing.name) (not $gateway.existing.namespace)) -}}
 {{- fail "gateway.create is false: name the cluster's own Gateway in gateway.existing.name and gateway.existing.namespace" -}}
 {{- end -}}
+{{- $teams := .Values.global.models.namespaces -}}
+{{- range $value, $byNamespace := dict "limits.byNamespace" .Values.limits.byNamespace "auth.apiKeys.clientsByNamespace" .Values.auth.apiKeys.clientsByNamespace -}}
+{{- range $namespace, $_ := $byNamespace -}}
+{{- if not (has $namespace $teams) -}}
+{{- fail (printf "%s: %s is none of global.models.namespaces: %s" $value $namespace (join ", " $teams)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $gateway.create (ne $gateway.http.mode "serve") (not $gateway.https.enabled) -}}
 {{- fail "no way in: gateway.https.enabled is false and gateway.http.mode is not serve" -}}
 {{- end -}}
