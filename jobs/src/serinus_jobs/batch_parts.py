@@ -8,16 +8,13 @@ make it again, and a pod that is killed is replaced by one that goes on behind i
 appears whole as well, with the bytes that one process alone would have written.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from serinus_jobs.alone import alone
 from serinus_jobs.batch import PREDICTION, BatchResult, opened, refuse_same
 from serinus_jobs.errors import JobError
 from serinus_jobs.model_source import brought, pinned
@@ -112,7 +110,7 @@ def run_part(
         raise JobError(f"{table.name}: has a header but no rows; nothing was written")
     if not _complete(work, chunks):
         return PartResult(predicted, found, None)
-    with _alone(parts):
+    with alone(parts / "lock", "another pod that joins the parts", _JOIN_SECONDS):
         # Another pod may have joined them while this one waited.
         state = _read(record) if run else state
         if "result" in state:
@@ -214,20 +212,3 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
-
-
-@contextmanager
-def _alone(parts: Path) -> Iterator[None]:
-    """Hold the right to join. The kernel takes it back from a pod that is killed."""
-    deadline = time.monotonic() + _JOIN_SECONDS
-    with (parts / "lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    message = f"{parts}: another pod has been joining for {_JOIN_SECONDS:.0f} s; is it alive?"
-                    raise JobError(message, 1) from None
-            time.sleep(0.2)
-        yield

@@ -5,14 +5,11 @@ two steps, writes the same files again and doubles nothing. A batch is acknowled
 are on disk under their names.
 """
 
-import fcntl
 import json
 import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +22,7 @@ import pyarrow.parquet as pq
 import typer
 
 from serinus_contracts.records import PredictionRecord
-from serinus_jobs.errors import JobError
+from serinus_jobs.alone import alone
 from serinus_jobs.log_source import open_source
 from serinus_jobs.prediction_window import LOG_SCHEMA
 from serinus_jobs.progress import Steps
@@ -66,7 +63,8 @@ def run(settings: Settings, model: str, source: str) -> CollectResult:
     read = written = refused = lost = files = 0
     quarantine = None
     log = open_source(source.replace("{model}", quote(model, safe="")))
-    with _alone(target / ".lock"), Steps("collect").step("the prediction log"):
+    # Two collectors at once would take each other's batches.
+    with alone(target / ".lock", "another collect"), Steps("collect").step("the prediction log"):
         for batch in log.batches():
             good, bad = _sorted(batch.lines, model)
             for (day, revision), records in sorted(good.items()):
@@ -142,17 +140,6 @@ def _publish(path: Path, data: bytes | pa.Buffer) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold the folder: two collectors at once would take each other's batches."""
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JobError(f"{lock.parent}: another collect is running; wait for it", exit_code=1) from None
-        yield
 
 
 def command(

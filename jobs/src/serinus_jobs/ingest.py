@@ -4,7 +4,6 @@ rows to quarantine with their reasons. What was read is what was written plus wh
 A source is known by its content: the same one again writes the same files again, and doubles nothing.
 """
 
-import fcntl
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from serinus_jobs.alone import alone
 from serinus_jobs.errors import JobError
 from serinus_jobs.partitions import PartitionWriter, Quarantine, check_stored, publish, stored_keys
 from serinus_jobs.project import Table, load_data
@@ -157,11 +157,7 @@ def _sole_writer(settings: Settings, table: str, name: str) -> Iterator[Path]:
     """Yield an empty staging folder, with the table locked against a second ingest on this file system."""
     root = settings.data / ".staging"
     root.mkdir(parents=True, exist_ok=True)
-    with (root / f"{table}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise JobError(f"another ingest of {table!r} is running; wait until it is done") from None
+    with alone(root / f"{table}.lock", f"another ingest of {table!r}"):
         staging = root / f"{table}-{name}"
         shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed
         staging.mkdir()

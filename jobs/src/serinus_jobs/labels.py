@@ -5,10 +5,8 @@ the greater by text, so that the order of files does not matter), and when any l
 Taking the same file in twice changes nothing.
 """
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 import typer
 
 from serinus_contracts.records import LabelRecord
+from serinus_jobs.alone import alone
 from serinus_jobs.errors import JobError
 from serinus_jobs.label_source import Refused, class_text, parsed_rows
 from serinus_jobs.project import load_model
@@ -34,6 +33,7 @@ SCHEMA = pa.schema(
     ]
 )
 _NAMED = 5
+_WAIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def run(settings: Settings, model: str, source: str | Path, *, classes: tuple[st
         (good if isinstance(row, LabelRecord) else refused).append(row)  # type: ignore[arg-type]
     folder = settings.labels(model)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / ".lock"):
+    # Two writers at once would lose one's labels.
+    with alone(folder / ".lock", "another `labels`", _WAIT_SECONDS):
         known = read(settings, model)
         merged, written, contradictions = _merged(known, good)
         if written or len(merged) != len(known) or not merged.equals(known):
@@ -143,14 +144,6 @@ def _write(labels: pd.DataFrame, path: Path) -> None:
     table = pa.Table.from_pandas(labels, schema=SCHEMA, preserve_index=False)
     pq.write_table(table, partial)
     os.replace(partial, path)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the folder's lock: two writers at once would lose one's labels."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _lines(result: LabelsResult, model: str) -> Iterable[str]:
