@@ -25,7 +25,8 @@ from serinus_jobs.gates import GateResult, Scored
 from serinus_jobs.matrix import encode_frame
 from serinus_jobs.progress import Steps
 from serinus_jobs.project import ModelProject, load_model
-from serinus_jobs.registry import Registry, Run
+from serinus_jobs.registered import Run
+from serinus_jobs.registry import Registry
 from serinus_jobs.run_tags import EVALUATED_AGAINST, KIND, TRAINED_TO, UNTIL
 from serinus_jobs.settings import Settings
 

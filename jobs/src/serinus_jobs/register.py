@@ -21,7 +21,8 @@ from serinus_jobs.artifact_folder import load
 from serinus_jobs.errors import GateRefused, JobError
 from serinus_jobs.progress import Steps
 from serinus_jobs.project import load_model
-from serinus_jobs.registry import Registry, Run, Version
+from serinus_jobs.registered import Run, Version
+from serinus_jobs.registry import Registry
 from serinus_jobs.run_tags import CHECK_FILE, CHECK_PATH, EVALUATED_AGAINST
 from serinus_jobs.settings import Settings
 

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +33,7 @@ from mlflow.tracking import MlflowClient
 from serinus_contracts.artifact import ARTIFACT_PATH, GRAPH_INPUT
 from serinus_jobs.addresses import public
 from serinus_jobs.errors import JobError
+from serinus_jobs.registered import Run, Version
 from serinus_jobs.settings import Settings
 
 # MLflow narrates its tables and threads at INFO and WARNING; what matters comes as an exception.
@@ -42,30 +42,6 @@ logging.getLogger("alembic").setLevel(logging.ERROR)
 
 _LONGEST_PARAM = 6_000
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run. `started` is Unix seconds."""
-
-    run_id: str
-    status: str
-    started: float
-    params: dict[str, str]
-    metrics: dict[str, float]
-    tags: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version. `source` is the folder that holds the artifact."""
-
-    model: str
-    version: str
-    run_id: str
-    source: str
-    tags: dict[str, str]
-    aliases: tuple[str, ...]
 
 
 class Registry:
@@ -138,7 +114,7 @@ class Registry:
     def run(self, run_id: str) -> Run:
         """Return the run."""
         with self._asked(f"read run {run_id}"):
-            return _run(self._client.get_run(run_id))
+            return Run.of(self._client.get_run(run_id))
 
     def search_runs(self, experiment: str, query: str = "", limit: int = 100) -> list[Run]:
         """Return at most `limit` runs of an experiment, newest first; `query` in MLflow's filter words."""
@@ -149,7 +125,7 @@ class Registry:
             runs = self._client.search_runs(
                 [found.experiment_id], query, max_results=limit, order_by=["attributes.start_time DESC"]
             )
-            return [_run(each) for each in runs]
+            return [Run.of(each) for each in runs]
 
     def fetch(self, run_id: str, path: str, into: Path) -> Path:
         """Download an artifact file or folder of a run into `into`; return where it is."""
@@ -176,7 +152,7 @@ class Registry:
             made = self._client.create_model_version(
                 model, source, run_id=run_id, tags=dict(tags), description=description
             )
-            return _version(made)
+            return Version.of(made)
 
     def versions(self, model: str) -> list[Version]:
         """Return all versions of `model`, newest first; none if it is unknown."""
@@ -184,20 +160,20 @@ class Registry:
             # One by one, because a search does not tell the aliases.
             found = self._client.search_model_versions(f"name='{model}'", max_results=1_000)
             return [
-                _version(self._client.get_model_version(model, each.version))
+                Version.of(self._client.get_model_version(model, each.version))
                 for each in sorted(found, key=lambda each: -int(each.version))
             ]
 
     def version(self, model: str, version: str) -> Version:
         """Return one version by its number."""
         with self._asked(f"read {model} version {version}"):
-            return _version(self._client.get_model_version(model, version))
+            return Version.of(self._client.get_model_version(model, version))
 
     def by_alias(self, model: str, alias: str) -> Version | None:
         """Return the version that `alias` names, or None where the model or the alias is unknown."""
         with self._asked(f"read {model}@{alias}"):
             try:
-                return _version(self._client.get_model_version_by_alias(model, alias))
+                return Version.of(self._client.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 denied = error.error_code == "PERMISSION_DENIED"
                 # A server with a login denies what is not there.
@@ -276,26 +252,3 @@ def _metrics(values: Mapping[str, float]) -> list[Metric]:
     now = int(time.time() * 1000)
     # A database has no NaN; a metric that could not be computed is absent.
     return [Metric(key, float(value), now, 0) for key, value in values.items() if value == value]
-
-
-def _run(run: Any) -> Run:
-    data = run.data
-    return Run(
-        run.info.run_id,
-        run.info.status,
-        run.info.start_time / 1000,
-        dict(data.params),
-        dict(data.metrics),
-        dict(data.tags),
-    )
-
-
-def _version(found: Any) -> Version:
-    return Version(
-        found.name,
-        str(found.version),
-        found.run_id or "",
-        found.source,
-        dict(found.tags),
-        tuple(sorted(found.aliases)),
-    )
