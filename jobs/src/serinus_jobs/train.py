@@ -35,6 +35,8 @@ from serinus_jobs.progress import Steps
 from serinus_jobs.project import ModelProject, load_model
 from serinus_jobs.run_tags import CHECK_FILE, CHECK_PATH, KIND, SINCE, TRAINED_TO, UNTIL
 from serinus_jobs.settings import Settings
+from serinus_jobs.splits import Parts
+from serinus_jobs.training_set import TrainingSet
 from serinus_jobs.window_times import Since, Until, in_utc
 
 _IMPORTANCE_ROWS = 1_000
@@ -71,10 +73,7 @@ def run(
     project = overridden(load_model(model_dir), estimator, params, grid, trials)
     check(project)
     with steps.step("read data"):
-        data = training_set.load(project, settings, since=since, until=until)
-        parts = splits.split(project.split, data.target, data.times)
-        validation = splits.inner(project.split, parts, data.target, data.times)
-        check_classes(project, data.target[parts.train])
+        data, parts, validation = rows(project, settings, since, until)
     with steps.step("search"):
         from serinus_jobs import studies
 
@@ -206,7 +205,21 @@ def check(project: ModelProject) -> None:
         raise JobError("split.holdout: must lie between 0 and 1, both excluded")
 
 
-def check_classes(project: ModelProject, target: Any) -> None:
+def rows(
+    project: ModelProject, settings: Settings, since: datetime | None, until: datetime | None
+) -> tuple[TrainingSet, Parts, Parts]:
+    """Return (the data, what is trained on and held out, the same of the search within the former).
+
+    Raises JobError for data that no model can come of.
+    """
+    data = training_set.load(project, settings, since=since, until=until)
+    parts = splits.split(project.split, data.target, data.times)
+    validation = splits.inner(project.split, parts, data.target, data.times)
+    _check_classes(project, data.target[parts.train])
+    return data, parts, validation
+
+
+def _check_classes(project: ModelProject, target: Any) -> None:
     """Raise JobError where a class has no row among `target`, the class indices to be trained on."""
     seen = set(np.unique(target).tolist())
     absent = [str(label) for i, label in enumerate(project.label.classes) if i not in seen]
@@ -215,12 +228,12 @@ def check_classes(project: ModelProject, target: Any) -> None:
 
 
 def _importance(
-    project: ModelProject, data: training_set.TrainingSet, graph: export.Graph, held: Any, truth: Any
+    project: ModelProject, data: TrainingSet, graph: export.Graph, held: Any, truth: Any
 ) -> dict[str, float]:
     """Permutation importance (Breiman 2001) by the graph on at most 1,000 holdout rows, seeded."""
     generator = np.random.default_rng(project.split.seed)
-    rows = np.sort(generator.permutation(len(held))[:_IMPORTANCE_ROWS])
-    matrix, target = held[rows], truth[rows]
+    sample = np.sort(generator.permutation(len(held))[:_IMPORTANCE_ROWS])
+    matrix, target = held[sample], truth[sample]
     metric = scoring.metric(project.gates.metric)
     base = metric(target, graph.probabilities(matrix), project.threshold)
     found: dict[str, float] = {}

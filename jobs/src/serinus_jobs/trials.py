@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from serinus_jobs import candidates, search, splits, training_set
+from serinus_jobs import candidates, search
 from serinus_jobs.errors import JobError
 from serinus_jobs.progress import Steps
 from serinus_jobs.project import load_model
 from serinus_jobs.settings import Settings
-from serinus_jobs.train import check, check_classes
+from serinus_jobs.train import check, rows
 from serinus_jobs.window_times import Since, Until, in_utc
 
 
@@ -49,10 +49,7 @@ def run(
     project = load_model(model_dir)
     check(project)
     with steps.step("read data"):
-        data = training_set.load(project, settings, since=since, until=until)
-        parts = splits.split(project.split, data.target, data.times)
-        validation = splits.inner(project.split, parts, data.target, data.times)
-        check_classes(project, data.target[parts.train])
+        data, _, validation = rows(project, settings, since, until)
     from serinus_jobs import studies
     from serinus_jobs.registry import Registry
 
