@@ -114,7 +114,7 @@ def test_a_pod_gets_the_secrets_that_its_verb_needs(cronjobs: dict[str, Object],
         assert secrets("train") == registry | features | {"serinus-online-store"}
     for name in ("trials", "fit", "evaluate"):
         assert secrets(name) == registry | features
-    for name in ("register", "batch", "quality", "drift"):
+    for name in ("register", "promote", "batch", "quality", "drift"):
         assert secrets(name) == registry
     assert secrets("collect") == {"serinus-prediction-log-reader"}
     for name in ("ingest", "labels"):

@@ -25,6 +25,7 @@ VERBS = {
     "train": "search, fit, export to ONNX, log to MLflow; prints the run id",
     "evaluate": "judge a run by the gates of model.yaml",
     "register": "register a run that passed its gates, with alias, tags and approval",
+    "promote": "make a version the champion, once its canary was promoted by hand",
     "pipeline": "materialize, train, evaluate and register in order",
     "batch": "predict a CSV, Parquet file or SQL table with a fetched model",
     "collect": "turn the servers' prediction log into Parquet by day and revision",
