@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from serinus_jobs.alone import alone
-from serinus_jobs.batch import PREDICTION, BatchResult, opened, refuse_same
+from serinus_jobs.batch import PREDICTION, BatchResult, Predictor, opened, refuse_same
 from serinus_jobs.errors import JobError
 from serinus_jobs.model_source import brought, pinned
 from serinus_jobs.settings import Settings
@@ -92,6 +92,40 @@ def run_part(
     facts = [fingerprint, predictor.contract.digest, target, list(keep), sorted(optional), chunk_rows]
     work = parts / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     work.mkdir(exist_ok=True)
+    done = _predict(work, table, predictor, index, of, chunk_rows)
+    if not done.rows:
+        raise JobError(f"{table.name}: has a header but no rows; nothing was written")
+    if not _complete(work, done.chunks):
+        return PartResult(done.predicted, done.found, None)
+    with alone(parts / "lock", "another pod that joins the parts", _JOIN_SECONDS):
+        # Another pod may have joined them while this one waited.
+        state = _read(record) if run else state
+        if "result" in state:
+            return PartResult(done.predicted, done.found, BatchResult(**state["result"]))
+        if not _complete(work, done.chunks):
+            return PartResult(done.predicted, done.found, None)
+        if table.fingerprint() != fingerprint:
+            raise JobError(f"{table.name}: changed while it was read; nothing was written, run again")
+        _check_rows(work, table, done.chunks, chunk_rows)
+        result = _join(work, done.chunks, done.rows, target, predictor.contract.revision)
+        if run:
+            _write(record, {**state, "result": asdict(result)})
+    shutil.rmtree(work, ignore_errors=True)
+    return PartResult(done.predicted, done.found, result)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """`chunks` and `rows` of the whole table; of this part's rows those `predicted` now and `found` done."""
+
+    chunks: int
+    rows: int
+    predicted: int
+    found: int
+
+
+def _predict(work: Path, table: Source, predictor: Predictor, index: int, of: int, chunk_rows: int) -> _Done:
+    """Answer the part's chunks that nobody has answered yet."""
     chunks = rows = predicted = found = 0
     with counting(f"batch {table.name}, part {index} of {of}") as advance:
         for number, chunk in enumerate(table.chunks(chunk_rows)):
@@ -106,25 +140,7 @@ def run_part(
                 _write_chunk(work, number, answer, about)
                 predicted += len(answer)
             advance(len(chunk.frame))
-    if not rows:
-        raise JobError(f"{table.name}: has a header but no rows; nothing was written")
-    if not _complete(work, chunks):
-        return PartResult(predicted, found, None)
-    with alone(parts / "lock", "another pod that joins the parts", _JOIN_SECONDS):
-        # Another pod may have joined them while this one waited.
-        state = _read(record) if run else state
-        if "result" in state:
-            return PartResult(predicted, found, BatchResult(**state["result"]))
-        if not _complete(work, chunks):
-            return PartResult(predicted, found, None)
-        if table.fingerprint() != fingerprint:
-            raise JobError(f"{table.name}: changed while it was read; nothing was written, run again")
-        _check_rows(work, table, chunks, chunk_rows)
-        result = _join(work, chunks, rows, target, predictor.contract.revision)
-        if run:
-            _write(record, {**state, "result": asdict(result)})
-    shutil.rmtree(work, ignore_errors=True)
-    return PartResult(predicted, found, result)
+    return _Done(chunks, rows, predicted, found)
 
 
 def _agreed(record: Path, artifact: str, settings: Settings) -> dict[str, Any]:
