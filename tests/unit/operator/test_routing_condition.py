@@ -25,7 +25,7 @@ NO_ROUTE = {
     "not Standard": (SERVERLESS, "Unsupported", "deployment mode Knative"),
     "a canary called stable": (service({"stable": 10}), "Unsupported", "two predictors are called stable"),
     "more than all": (service({"a": 60, "b": 60}), "Unsupported", "trafficPercent of all canaries is 120"),
-    "no host yet": (NO_URL, "NotReady", "status.url"),
+    "no host yet": (NO_URL, "NotReady", "If that lasts, its Events"),
 }
 
 

@@ -32,7 +32,11 @@ def read_service(document: Document) -> Intent:
     _unambiguous(revisions)
     host = urlsplit(str(status.get("url") or "")).hostname
     if not host:
-        raise Unroutable("NotReady", "KServe has not set status.url yet, which holds the host of the route.")
+        raise Unroutable(
+            "NotReady",
+            "KServe has not set status.url yet, which holds the host of the route. If that lasts, its Events "
+            "on this InferenceService say why.",
+        )
     return Intent(metadata["namespace"], name, metadata["uid"], host, tuple(revisions))
 
 
