@@ -200,6 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _watch(self, plural: str, since: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
+        # In chunks, as the real one: some clients wait for the end of a body without them.
+        self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")
         self.end_headers()
         while not self.api.ended:
@@ -210,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self.api.changed.wait(1)
             with contextlib.suppress(OSError):
                 for _, _, event in news:
-                    self.wfile.write(json.dumps(event).encode() + b"\n")
+                    line = json.dumps(event).encode() + b"\n"
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
                 self.wfile.flush()
         self.close_connection = True
 

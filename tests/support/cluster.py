@@ -1,11 +1,10 @@
 """The kind cluster of `make up` as the stories see it: objects, pods, waits, what to show after a failure."""
 
 import base64
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import yaml
@@ -15,31 +14,13 @@ from kubernetes.dynamic.exceptions import NotFoundError
 
 from serinus_cluster.plan import CONTEXT, SYSTEM
 from serinus_cluster.plan import GATEWAY_URL as GATEWAY
+from tests.support.waiting import NotYet
+from tests.support.waiting import until as until
 
 ADMIN_KEYS, KEY = "serinus-admin-keys", "x-api-key"
 MARK = "serinus.dev/e2e"
 MANAGER = "serinus-e2e"
 Object = dict[str, Any]
-Found = TypeVar("Found")
-
-
-class NotYet(Exception):
-    """What was seen instead of what is waited for."""
-
-
-def until(what: str, look: Callable[[], Found], seconds: float, pause: float = 0.3) -> Found:
-    """Return what `look` returns once it raises NotYet no more.
-
-    Raises AssertionError at the deadline, with what was waited for and what was seen last.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return look()
-        except NotYet as seen:
-            if time.monotonic() >= deadline:
-                raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {seen}") from None
-        time.sleep(pause)
 
 
 @dataclass(frozen=True)
