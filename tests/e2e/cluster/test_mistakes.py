@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from kubernetes.dynamic.exceptions import DynamicApiError
-from tests.support.cluster import Cluster, NotYet, Object, until
+from tests.support.charts import CHARTS
+from tests.support.cluster import Cluster, Namespace, NotYet, Object, until
 from tests.support.cluster_models import ISVC, MODELS
+from tests.support.cluster_release import Release
+from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -89,3 +92,16 @@ def test_a_split_that_cannot_be_is_refused_and_changes_nothing(cluster: Cluster,
         assert words in str(refusal.value.body), why
     # And the service is as it was
     assert "canary" not in (cluster.get(*ISVC, name, MODELS) or {})["spec"]
+
+
+def test_a_team_whose_namespace_is_not_there_is_named_before_anything_is_written(namespace: Namespace):
+    # Given values with a namespace that nobody made
+    release = Release(program("helm"), namespace, "early")
+    values = {"global": {"models": {"namespaces": [f"{namespace.name}-not-made"]}}}
+    # When somebody installs them, then the namespace is named
+    with pytest.raises(
+        AssertionError, match=f"there is no namespace {namespace.name}-not-made; make it first"
+    ):
+        release.run("install", "early", str(CHARTS / "platform"), values=values)
+    # And nothing was written
+    assert namespace.find("v1", "Secret") == []
