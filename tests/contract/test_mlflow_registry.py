@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from tests.support.loans_house import WINDOW_END, House, check_answer
+from tests.support.misbehaving_mlflow import misbehaving
 from tests.support.ports import free_port
 from tests.support.training import settings_in
 
@@ -144,6 +145,21 @@ def test_a_server_that_is_not_there_fails_soon_and_may_be_retried(
         Registry(settings_in(tmp_path, f"http://127.0.0.1:{free_port()}")).versions("loans")
     assert caught.value.exit_code == 1
     assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    ("status", "cure"),
+    [(401, "check MLFLOW_TRACKING_USERNAME"), (403, "is it registered under that name")],
+)
+def test_a_login_that_does_not_suffice_is_no_reason_to_try_again(
+    status: int, cure: str, tmp_path: Path
+) -> None:
+    # As MLflow's login answers: plain text.
+    with misbehaving(lambda *_: (status, {}, b"Permission denied")) as url:
+        registry = Registry(settings_in(tmp_path, url))
+        with pytest.raises(JobError, match=cure) as refusal:
+            registry.version("loans", "1")
+    assert refusal.value.exit_code == 2
 
 
 @pytest.mark.parametrize("uri", ["", "ftp://host", "file:///tmp/x", "databricks"])

@@ -42,6 +42,11 @@ logging.getLogger("alembic").setLevel(logging.ERROR)
 
 _LONGEST_PARAM = 6_000
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+# A server with a login denies what is not there, too.
+_REFUSED = {
+    "UNAUTHENTICATED": "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    "PERMISSION_DENIED": "is it registered under that name, and may MLFLOW_TRACKING_USERNAME do that?",
+}
 
 
 class Registry:
@@ -176,7 +181,6 @@ class Registry:
                 return Version.of(self._client.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 denied = error.error_code == "PERMISSION_DENIED"
-                # A server with a login denies what is not there.
                 if error.error_code in _MISSING or (denied and not self._knows(model)):
                     return None
                 raise
@@ -218,9 +222,10 @@ class Registry:
         try:
             yield
         except MlflowException as error:
-            missing = isinstance(error, RestException) or error.error_code in _MISSING
-            code = 2 if missing and error.error_code != "INTERNAL_ERROR" else 1
-            text = str(error.message).strip().splitlines()[0]
+            cure = _REFUSED.get(error.error_code)
+            final = cure or isinstance(error, RestException) or error.error_code in _MISSING
+            code = 2 if final and error.error_code != "INTERNAL_ERROR" else 1
+            text = str(error.message).strip().splitlines()[0] + (f"; {cure}" if cure else "")
             raise JobError(f"MLflow at {public(self.uri)}: cannot {what}: {text}", code) from error
         except OSError as error:
             raise JobError(f"MLflow at {public(self.uri)}: cannot {what}: {error}", 1) from error
