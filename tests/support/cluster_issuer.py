@@ -87,10 +87,10 @@ class KeyServer:
         )
 
     def heard(self, word: str) -> None:
-        """Wait until the server has said something."""
+        """Wait until this is what the server said last."""
 
         def look() -> None:
-            if word not in (said := self.namespace.logs("login")):
+            if not (said := self.namespace.logs("login")).rstrip().endswith(word):
                 raise NotYet(said)
 
         until(f"the issuer's server says {word}", look, IN_FORCE_SECONDS)

@@ -110,7 +110,7 @@ responseOverride:
   - {{- include "serving.answer" (dict "status" 401 "error" (printf "%s: no key of a client of this model" .context.Values.auth.apiKeys.header)) | nindent 4 }}
   {{- else if eq .context.Values.auth.type "jwt" }}
   - {{- include "serving.answer" (dict "status" 401 "error" "authorization: no valid token (%RESPONSE_CODE_DETAILS%)") | nindent 4 }}
-  - {{- include "serving.answer" (dict "status" 403 "error" (printf "authorization: the token's claim %s does not name this model's namespace" .context.Values.auth.jwt.namespacesClaim)) | nindent 4 }}
+  - {{- include "serving.answer" (dict "status" 403 "error" (printf "authorization: no token whose claim %s names this model's namespace" .context.Values.auth.jwt.namespacesClaim)) | nindent 4 }}
   {{- end }}
   - {{- include "serving.answer" (dict "status" 413 "error" (printf "body: larger than %s" $limits.body)) | nindent 4 }}
   - {{- include "serving.answer" (dict "status" 429 "error" (printf "too many requests: %v per %s" $limits.requests (lower $limits.per)) "retry" (get (dict "Second" "1" "Minute" "60" "Hour" "3600") $limits.per)) | nindent 4 }}

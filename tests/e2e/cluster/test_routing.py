@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.support.cluster import Namespace, NotYet, until
-from tests.support.cluster_models import ISVC, READY_SECONDS, ROUTE
+from tests.support.cluster_models import ISVC, PREDICT, READY_SECONDS, REQUEST, ROUTE
 from tests.support.cluster_routes import IN_FORCE_SECONDS, REVISION, RoutedModel, counted
 
 pytestmark = pytest.mark.cluster
@@ -156,6 +156,47 @@ def test_what_others_write_on_a_route_stays_and_weights_are_set_right(namespace:
     model.kubectl("annotate", ISVC[1], "iris", "e2e.serinus.dev/looked-at=1")
     model.told("Routed")
     assert model.route()["metadata"]["resourceVersion"] == version
+
+
+@pytest.mark.full
+def test_a_model_is_closed_by_taking_its_label_off(namespace: Namespace):
+    # Given a model that answers through the gateway
+    model = RoutedModel(namespace).start()
+    # When its label says anything but "true"
+    model.kubectl("label", "--overwrite", ISVC[1], "iris", "serinus.dev/route=false")
+    # Then the gateway knows the model no more, the service is told, and its pods serve on
+    closed(model)
+    model.told("NotAsked", "label serinus.dev/route is 'false'")
+    assert model.model.deployments()
+    # When it is labelled again, then it is back
+    model.kubectl("label", "--overwrite", ISVC[1], "iris", "serinus.dev/route=true")
+    until(f"{model.host} answers", model.ask, READY_SECONDS)
+    model.told("Routed", "stable 100 %.")
+    # When the label goes altogether, then the route goes too
+    model.kubectl("label", ISVC[1], "iris", "serinus.dev/route-")
+    closed(model)
+    model.told("NotAsked", "no label serinus.dev/route")
+    # When it was labelled again, and the team takes the route over before it takes the label off
+    model.kubectl("label", ISVC[1], "iris", "serinus.dev/route=true")
+    until(f"{model.host} answers", model.ask, READY_SECONDS)
+    theirs = {"metadata": {"labels": {"serinus.dev/route": None}, "ownerReferences": None}}
+    namespace.cluster.patch(*ROUTE, "iris", theirs, namespace.name)
+    model.told("RouteTaken")
+    model.kubectl("label", ISVC[1], "iris", "serinus.dev/route-")
+    # Then it is theirs, and stays
+    model.told("NotAsked")
+    until(f"{model.host} answers", model.ask, IN_FORCE_SECONDS)
+
+
+def closed(model: RoutedModel) -> None:
+    """Wait until there is no route, and the gateway answers so to who may ask everything."""
+
+    def look() -> None:
+        answer = model.namespace.cluster.ask(model.host, PREDICT, REQUEST)
+        if (model.namespace.get(*ROUTE, "iris"), answer.status_code) != (None, 404):
+            raise NotYet(f"HTTP {answer.status_code}")
+
+    until(f"{model.host} is closed", look, IN_FORCE_SECONDS)
 
 
 def test_what_cannot_be_routed_says_so(namespace: Namespace):
