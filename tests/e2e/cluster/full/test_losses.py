@@ -1,6 +1,8 @@
 """Stories: users ask 50 times a second, by the clock, without retries, while pods and weights change."""
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +136,47 @@ def test_a_canarys_share_goes_up_and_down(
     record(Row("the canary's weight goes 0 -> 30 -> 0", RATE, answered(outcomes), f"{share} by the canary"))
     assert not lost(outcomes)
     assert share > AFTER / 2
+
+
+def test_a_canary_does_not_step_in_for_a_pod_that_is_replaced(
+    namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]
+):
+    # Given a model of one pod, and a version on trial at 30 %
+    routed = RoutedModel(namespace).start()
+    routed.canary(30)
+    routed.weighs((STABLE, 70), (NEXT, 30))
+    until("both answer", lambda: both(routed), READY_SECONDS)
+    own = f"serving.kserve.io/inferenceservice=iris,app=isvc.{STABLE}"
+    (pod,) = namespace.pods(own)
+    with asked(namespace, routed.host, tmp_path) as load:
+        # When the stable one's only pod is deleted
+        begun = time.time()
+        namespace.cluster.delete("v1", "Pod", pod["metadata"]["name"], namespace.name)
+
+        def replaced() -> None:
+            found = namespace.find("v1", "Pod", own)
+            if (
+                len(found) != 1
+                or found[0]["metadata"]["uid"] == pod["metadata"]["uid"]
+                or not is_ready(found[0])
+            ):
+                raise NotYet(f"{len(found)} pods")
+
+        until("another pod has taken its place", replaced, READY_SECONDS)
+        ended = time.time()
+    # Then nobody notices, and the version on trial has answered no more users than it was to
+    meanwhile = [each for each in load.stop() if begun <= each.at <= ended]
+    share = sum(each.revision == "next" for each in meanwhile) / len(meanwhile)
+    note = f"{share:.0%} by the canary at 30 %"
+    record(Row("the only stable pod is replaced", RATE, answered(meanwhile), note))
+    assert not lost(meanwhile)
+    # Five standard errors either way come once in two million runs.
+    assert abs(share - 0.3) < 5 * math.sqrt(0.3 * 0.7 / len(meanwhile))
+
+
+def both(routed: RoutedModel) -> None:
+    if set(found := routed.split(40)) != {"stable", "next"}:
+        raise NotYet(found)
 
 
 def test_envoy_is_rolled(namespace: Namespace, tmp_path: Path, record: Callable[[Row], None]):
