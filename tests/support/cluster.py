@@ -199,7 +199,8 @@ def condition(document: Object | None, name: str) -> Object:
     """Return a condition of an object's status; raises NotYet where object or condition is missing."""
     if document is None:
         raise NotYet("no such object")
-    for each in document.get("status", {}).get("conditions", []):
+    # Some kinds have them as null at first.
+    for each in document.get("status", {}).get("conditions") or []:
         if each["type"] == name:
             return dict(each)
     raise NotYet(f"no condition {name} in {document.get('status', {})}")
