@@ -149,3 +149,21 @@ def test_the_gateways_refusal_is_passed_on_while_it_is_about_this_route():
     assert condition.message.startswith("Gateway serinus-system/serinus has said nothing of the route")
     # About to be changed: what was refused is not what will be.
     assert decide(observed(service({"next": 40}), BOTH, refused)).condition.status
+
+
+def test_a_host_that_two_routes_have_is_told():
+    route = routed(None, {"stable": 1})
+    overlap = {
+        "type": "RouteRulesOverlap",
+        "status": "True",
+        "reason": "RouteRulesOverlap",
+        "message": "Overlapping match conditions with route(s): HTTPRoute b-c/a",
+        "observedGeneration": route["metadata"]["generation"],
+    }
+    route["status"]["parents"][0]["conditions"].append(overlap)
+    condition = decide(observed(service(), {"stable": 1}, route)).condition
+    assert (condition.status, condition.reason) == (True, "Routed")
+    assert condition.message == (
+        "stable 100 %. Overlapping match conditions with route(s): HTTPRoute b-c/a: the older route answers "
+        "for the host."
+    )

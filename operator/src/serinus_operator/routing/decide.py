@@ -1,10 +1,13 @@
 """One look at one service, and what its route should be. Level-based: what is observed decides."""
 
+from collections.abc import Iterator
+
 from serinus_operator.routing.model import (
     ROUTE_LABEL,
     ROUTE_LABEL_VALUE,
     Condition,
     Decision,
+    Document,
     Intent,
     Observed,
     Unroutable,
@@ -35,7 +38,7 @@ def decide(observed: Observed) -> Decision:
     route = build(intent, observed.gateway, slots, shares, observed.route)
     right = same(route, observed.route)
     refusal = _refusal(observed) if right else ""
-    condition = _condition(intent, shares, ready, refusal)
+    condition = _condition(intent, shares, ready, refusal, _notice(observed))
     return Decision(None if right else route, condition, backends(route))
 
 
@@ -61,7 +64,9 @@ def _free(observed: Observed, intent: Intent) -> None:
         raise Unroutable("NotReady", f"Service {intent.revisions[0].service} is not there yet.")
 
 
-def _condition(intent: Intent, shares: dict[str, int], ready: set[str], refusal: str) -> Condition:
+def _condition(
+    intent: Intent, shares: dict[str, int], ready: set[str], refusal: str, notice: str
+) -> Condition:
     split = ", ".join(f"{name} {share} %" for name, share in shares.items())
     late = [
         f"{each.name} has no ready endpoint and was asked to take {each.percent} %"
@@ -72,25 +77,43 @@ def _condition(intent: Intent, shares: dict[str, int], ready: set[str], refusal:
         return Condition(False, "NotReady", f"{'; '.join(late)}. In force: {split}.")
     if refusal:
         return Condition(False, "NotAccepted", refusal)
-    return Condition(True, "Routed", f"{split}.")
+    return Condition(True, "Routed", f"{split}.{notice}")
 
 
 def _refusal(observed: Observed) -> str:
     """Return what the gateway says against the route as it stands, or that it says nothing at all, or ""."""
-    gateway, route = observed.gateway, observed.route or {}
+    gateway = observed.gateway
     name = f"Gateway {gateway.namespace}/{gateway.name}"
-    heard = [
-        each
-        for each in (route.get("status") or {}).get("parents", [])
-        if (each["parentRef"].get("namespace"), each["parentRef"]["name"])
-        == (gateway.namespace, gateway.name)
-    ]
-    if not heard:
+    if not _heard(observed):
         return f"{name} has said nothing of the route: it is not there, or its controller does not run."
-    for parent in heard:
-        for each in parent.get("conditions", []):
-            # What it says of an older version is old.
-            current = each.get("observedGeneration") == route["metadata"].get("generation")
-            if current and each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
-                return f"{name}: {each['reason']}: {each['message']}"
+    for each in _said(observed):
+        if each["type"] in ("Accepted", "ResolvedRefs") and each["status"] == "False":
+            return f"{name}: {each['reason']}: {each['message']}"
     return ""
+
+
+def _notice(observed: Observed) -> str:
+    """Return what a team should know although its route is in force as asked, or ""."""
+    for each in _said(observed):
+        # Of Envoy Gateway alone. A dash joins name and namespace, so two services may be one host.
+        if (each["type"], each["status"]) == ("RouteRulesOverlap", "True"):
+            return f" {each['message']}: the older route answers for the host."
+    return ""
+
+
+def _heard(observed: Observed) -> list[Document]:
+    """Return the gateway's words about the route, whatever version of it they are about."""
+    wanted = (observed.gateway.namespace, observed.gateway.name)
+    parents = ((observed.route or {}).get("status") or {}).get("parents", [])
+    return [
+        each for each in parents if (each["parentRef"].get("namespace"), each["parentRef"]["name"]) == wanted
+    ]
+
+
+def _said(observed: Observed) -> Iterator[Document]:
+    """Yield the gateway's conditions. What it says of an older version is old."""
+    generation = (observed.route or {}).get("metadata", {}).get("generation")
+    for parent in _heard(observed):
+        for each in parent.get("conditions", []):
+            if each.get("observedGeneration") == generation:
+                yield each
