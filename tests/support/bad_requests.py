@@ -81,8 +81,6 @@ def typed(row: int, name: str, content_type: str | None, *more: tuple[str, str])
 
 RAW_AGE = {"inputs": [raw_tensor("age", "INT64", 8), TENURE]}
 PLAN = [AGE, TENURE, raw_tensor("plan", "BYTES", 9)]
-_NAN = struct.pack("<d", float("nan"))
-_EMPTY = struct.pack("<I", 0)
 _EIGHT = struct.pack("<q", 40)
 
 BAD_V1 = [

@@ -22,6 +22,11 @@ class RequestError(Exception):
         self.headers = headers
 
 
+def too_many_rows(place: str, rows: int, limit: int) -> RequestError:
+    """Return the refusal of a request whose `place` has more rows than one may have."""
+    return RequestError(413, f"{place}: has {rows} rows, the limit is {limit}")
+
+
 class InvalidOutput(Exception):
     """The graph's output for `rows` rows is no probability vector. The model is at fault: 500."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from serinus_server.errors import RequestError
+from serinus_server.errors import RequestError, too_many_rows
 from serinus_server.model import Answer, Model
 from serinus_server.protocols.v1 import Value
 
@@ -70,7 +70,7 @@ class PredictBatch:
         """Return (the answer's JSON, the request's prediction id, None)."""
         rows = _decode_many(body).rows
         if len(rows) > self._max_rows:
-            raise RequestError(413, f"rows: has {len(rows)} rows, the limit is {self._max_rows}")
+            raise too_many_rows("rows", len(rows), self._max_rows)
         instances = [_instance(row, self._model, f"rows[{i}]") for i, row in enumerate(rows)]
         answer = await self._model.predict(instances, "rows", given_id)
         body = _encode({"predictions": _shown(self._model, answer)} | _about(self._model))

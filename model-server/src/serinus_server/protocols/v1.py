@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from serinus_contracts.artifact import Scalar
-from serinus_server.errors import RequestError
+from serinus_server.errors import too_many_rows
 from serinus_server.model import Model
 
 Value = int | float | str | bool | None
@@ -52,7 +52,7 @@ class V1:
         """Return (the answer's JSON, the request's prediction id, None)."""
         instances = _decode(body).instances
         if len(instances) > self._max_rows:
-            raise RequestError(413, f"instances: has {len(instances)} rows, the limit is {self._max_rows}")
+            raise too_many_rows("instances", len(instances), self._max_rows)
         answer = await self._model.predict(instances, "instances", given_id)
         shown = Shown(answer.labels, answer.probabilities, answer.ids, answer.marks)
         return _encode(shown), answer.base, None

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from serinus_contracts.artifact import GRAPH_INPUT, Input
-from serinus_server.errors import RequestError
+from serinus_server.errors import RequestError, too_many_rows
 from serinus_server.model import Answer, Model
 from serinus_server.protocols import v2_tensors
 from serinus_server.protocols.v2_metadata import label_datatype
@@ -107,7 +107,7 @@ class V2:
         """Return the number of values, from the shape alone: nothing is allocated by its word."""
         v2_tensors.check_datatype(tensor.name, tensor.datatype)
         if rows > self._max_rows:
-            raise RequestError(413, f"{tensor.name}: has {rows} rows, the limit is {self._max_rows}")
+            raise too_many_rows(tensor.name, rows, self._max_rows)
         width = len(self._order) if is_matrix else 1
         if tensor.shape not in ([rows, width], [rows]) or (is_matrix and len(tensor.shape) == 1):
             expected = f"[{rows}, {width}]" if is_matrix else f"[{rows}] or [{rows}, 1], as the first tensor"
