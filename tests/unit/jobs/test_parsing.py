@@ -82,6 +82,11 @@ def parsed(cell: Any, kind: Any) -> Any:
         ("timestamp", "31/01/2026", BAD),
         ("timestamp", "2026-02-30", BAD),
         ("timestamp", "9999-01-01", BAD),
+        ("timestamp", "9000000000", pd.Timestamp("2255-03-14T16:00:00Z")),
+        ("timestamp", "9000000001", BAD),  # no moment that can be stored, and too few digits for milliseconds
+        ("timestamp", 28476694017, BAD),
+        ("timestamp", "99999999999", BAD),
+        ("timestamp", "100000000000", pd.Timestamp("1973-03-03T09:46:40Z")),
         ("timestamp", "soon", BAD),
         ("timestamp", True, BAD),
         ("timestamp", "1e999", BAD),

@@ -29,8 +29,8 @@ _ZONE = r".*(?:[zZ]|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].+)?"
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 # Seconds before 1973 or of fewer digits could as well be dates (20260101), so they are refused; numbers
-# of 1e11 and more are milliseconds.
-_FIRST_EPOCH, _FIRST_MILLISECONDS, _LAST_EPOCH = 1e8, 1e11, 9e12
+# of 1e11 and more are milliseconds. Beyond the year 2255 there is no moment that pandas could hold.
+_FIRST_EPOCH, _FIRST_MILLISECONDS, _LAST_SECONDS = 1e8, 1e11, 9e9
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,9 @@ def _timestamps(cells: "pd.Series[Any]", null: Mask) -> Parsed:
     zoned = text.str.fullmatch(r"[^T ]+[T ].*?" + _ZONE[2:], na=False)
     numeric = text.str.fullmatch(_NUMBER, na=False)
     seconds = pd.to_numeric(text.where(numeric, None), errors="coerce").astype(np.float64)
-    sound = (seconds >= _FIRST_EPOCH) & (seconds <= _LAST_EPOCH)
-    seconds = seconds.where(seconds < _FIRST_MILLISECONDS, seconds / 1000.0).where(sound)
+    early = seconds < _FIRST_EPOCH
+    seconds = seconds.where(seconds < _FIRST_MILLISECONDS, seconds / 1000.0)
+    seconds = seconds.where(~early & (seconds <= _LAST_SECONDS))
     micros = (seconds * 1e6).round().astype("Int64")
     epochs = pd.to_datetime(micros.astype(object).where(micros.notna(), None), unit="us", utc=True)
     values = stamps.fillna(epochs).astype(DTYPES["timestamp"])
