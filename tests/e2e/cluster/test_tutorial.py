@@ -19,7 +19,7 @@ TUTORIAL = ROOT / "docs/tutorial.md"
 # What the script around it does, and not this test.
 OF_CI = {"make up", "make down"}
 LONGEST_SECONDS = 1500
-JOBS = ("first-data", "first-training", "second-fit", "second-evaluate", "second-register")
+JOBS = ("first-data", "first-training", "second-fit", "second-evaluate", "second-register", "second-promote")
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.M | re.S)
 # Without a dash at its beginning, which printf would take for an option.
 MARK = "=== block "
