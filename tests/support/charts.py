@@ -10,10 +10,12 @@ from typing import Any
 
 import yaml
 
+from serinus_cluster.plan import PLATFORM as RELEASE
+from serinus_cluster.plan import SYSTEM as NAMESPACE
+
 ROOT = Path(__file__).resolve().parents[2]
 CHARTS = ROOT / "charts"
 NAMES = sorted(path.parent.name for path in CHARTS.glob("*/values.yaml"))
-RELEASE, NAMESPACE = "serinus", "serinus-system"
 Object = dict[str, Any]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
@@ -39,10 +41,15 @@ class Pod:
 
 
 def template(
-    helm: Path, chart: str, values: Mapping[str, Any] | None = None, *, folder: Path = CHARTS
+    helm: Path,
+    chart: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    folder: Path = CHARTS,
+    release: str = RELEASE,
 ) -> str:
     """Return what `helm template` prints; raises Refused with Helm's words."""
-    words = [str(helm), "template", RELEASE, str(folder / chart), "--namespace", NAMESPACE, "--values", "-"]
+    words = [str(helm), "template", release, str(folder / chart), "--namespace", NAMESPACE, "--values", "-"]
     done = subprocess.run(
         words, input=yaml.safe_dump(dict(values or {})), capture_output=True, text=True, timeout=120
     )

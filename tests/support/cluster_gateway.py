@@ -2,25 +2,34 @@
 
 import base64
 import ssl
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
-from tests.support.cluster import Cluster, Namespace, NotYet, Object, condition, documents, until
+from tests.support import charts
+from tests.support.charts import NAMESPACE as RELEASE_NAMESPACE
+from tests.support.charts import RELEASE
+from tests.support.cluster import (
+    ADMIN_KEYS,
+    GATEWAY,
+    Cluster,
+    Namespace,
+    NotYet,
+    Object,
+    condition,
+    until,
+)
+from tests.support.cluster import (
+    KEY as KEY,
+)
 from tests.support.programs import program
 
-ROOT = Path(__file__).resolve().parents[2]
-# The release of `make up`, and where kind's ports lead.
-RELEASE, RELEASE_NAMESPACE = "serinus", "serinus-system"
-CLEAR, ENCRYPTED = "http://127.0.0.1:8080", "https://127.0.0.1:8443"
-KEY = "x-api-key"
+# Where a port of kind's leads; that of clear text is GATEWAY.
+ENCRYPTED = "https://127.0.0.1:8443"
 CLIENT = "x-serinus-client"
-KEYS, ADMIN_KEYS = "serinus-api-keys", "serinus-admin-keys"
+KEYS = "serinus-api-keys"
 ROUTED = {"serinus.dev/route": "true"}
 POLICIES = ("SecurityPolicy", "BackendTrafficPolicy")
 GATEWAYS = ("gateway.networking.k8s.io/v1", "Gateway")
@@ -37,7 +46,7 @@ class Ways:
     encrypted: str
 
 
-PLATFORM = Ways(CLEAR, ENCRYPTED)
+PLATFORM = Ways(GATEWAY, ENCRYPTED)
 
 
 def ways_of(cluster: Cluster, namespace: str, name: str) -> Ways:
@@ -113,17 +122,7 @@ def answers(host: str, status: int, words: str = "", path: str = "/", **asked: A
 
 def chart(release: str, values: Mapping[str, Any]) -> list[Object]:
     """Return the objects that the chart renders in the namespace of the platform's release."""
-    helm = str(program("helm"))
-    command = [helm, "template", release, str(ROOT / "charts/serving"), "--namespace", RELEASE_NAMESPACE]
-    done = subprocess.run(
-        [*command, "--values", "-"],
-        input=yaml.safe_dump(dict(values)),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return documents(done.stdout)
+    return charts.objects(charts.template(program("helm"), "serving", values, release=release))
 
 
 def entrance_values(team: str, **serving: Any) -> Object:
