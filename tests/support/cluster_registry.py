@@ -58,6 +58,20 @@ def pods(release: Release) -> list[Object]:
     return release.namespace.find("v1", "Pod", labels)
 
 
+def refusal(release: Release) -> str:
+    """Wait until a container of MLflow's pod has ended with words, and return them."""
+
+    def look() -> str:
+        for status in (pod.get("status", {}) for pod in pods(release)):
+            for each in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
+                for state in (each["state"], each.get("lastState") or {}):
+                    if message := (state.get("terminated") or {}).get("message"):
+                        return str(message)
+        raise NotYet([pod["status"].get("phase") for pod in pods(release)])
+
+    return until("MLflow's pod says why it does not start", look, SETTLED_SECONDS)
+
+
 def settled(release: Release, replicas: int) -> list[str]:
     """Wait until MLflow has that many pods, all of them up to date and ready; return their names."""
 
