@@ -24,8 +24,9 @@ ENDPOINT = "https://s3.storage.svc:9000"
 S3: dict[str, Any] = {"bucket": "models", "endpoint": ENDPOINT, "existingSecret": "key"}
 
 
-def answer(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "words of the service"}}, "ListObjectsV2")
+def answer(code: str, status: int = 0) -> ClientError:
+    said = {"Error": {"Code": code, "Message": "words of the service"}}
+    return ClientError({**said, "ResponseMetadata": {"HTTPStatusCode": status}}, "ListObjectsV2")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,9 @@ def answer(code: str) -> ClientError:
         (answer("AuthorizationHeaderMalformed"), "artifacts.s3.region: .*words of the service"),
         (NoCredentialsError(), "artifacts.s3.existingSecret: AWS_ACCESS_KEY_ID"),
         (SSLError(endpoint_url=ENDPOINT, error="self-signed"), "artifacts.s3.ca: .*self-signed"),
-        (answer("SlowDown"), None),
+        (answer("NoSuchUser", 404), "artifacts.s3: .* refuses .*words of the service"),
+        (answer("SlowDown", 503), None),
+        (answer("TooManyRequests", 429), None),
         (EndpointConnectionError(endpoint_url=ENDPOINT), None),
     ],
     ids=lambda each: "" if each is None else type(each).__name__,

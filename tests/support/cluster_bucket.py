@@ -12,10 +12,12 @@ LOGIN = {"AWS_ACCESS_KEY_ID": "stories", "AWS_SECRET_ACCESS_KEY": "only-for-stor
 # The server's certificate, and the authority as ca.crt.
 CERTIFICATE = "s3-tls"
 KEY = "s3-key"
+# The server keeps files of its own in folders that begin with a dot.
 LIST = """
-import json, os
-print(json.dumps(sorted(os.path.relpath(os.path.join(folder, name), "/data/buckets")
-                        for folder, _, names in os.walk("/data/buckets") for name in names)))
+import json, pathlib
+root = pathlib.Path("/data/buckets")
+found = (each for each in root.glob("[!.]*/[!.]*/**/*") if each.is_file())
+print(json.dumps(sorted(str(each.relative_to(root)) for each in found)))
 """
 
 

@@ -52,6 +52,7 @@ def explained(error: BotoCoreError | ClientError, bucket: str, endpoint: str) ->
     if not isinstance(error, ClientError):
         return None
     code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "NoSuchBucket":
         return Unusable(f"artifacts.s3.bucket: {service} has no bucket {bucket!r}; make it, or mend the name")
     if code in KEYS:
@@ -61,6 +62,11 @@ def explained(error: BotoCoreError | ClientError, bucket: str, endpoint: str) ->
     if code in ("AccessDenied", "403"):
         return Unusable(
             f"artifacts.s3.existingSecret: its key may not use the bucket {bucket!r} of {service} ({error})"
+        )
+    # Of a request that is wrong trying again makes nothing better; too many of them, or too slow, may pass.
+    if 400 <= status < 500 and status not in (408, 429):
+        return Unusable(
+            f"artifacts.s3: {service} refuses what was asked about the bucket {bucket!r} ({error})"
         )
     return None
 
@@ -141,10 +147,11 @@ def main(verb: str, *files: str) -> int:
     """Read the addresses from the environment and do it."""
     name, endpoint = os.environ["ARTIFACTS_BUCKET"], os.environ.get("MLFLOW_S3_ENDPOINT_URL", "")
     settings = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 5})
-    client = boto3.client("s3", endpoint_url=endpoint or None, config=settings)
-    bucket = Bucket(client, name, os.environ["ARTIFACTS_PREFIX"])
-    place = f"s3://{name}/{bucket.prefix}"
+    place = f"s3://{name}"
     try:
+        client = boto3.client("s3", endpoint_url=endpoint or None, config=settings)
+        bucket = Bucket(client, name, os.environ["ARTIFACTS_PREFIX"])
+        place = f"{place}/{bucket.prefix}"
         reach(bucket.check, name, endpoint, REACH_SECONDS)
         if verb == "check":
             print(f"{place} can be used")

@@ -7,7 +7,13 @@ import os
 import sys
 
 import schema
+import sqlalchemy
 from mlflow.cli import cli
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore as Users
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+# Of PostgreSQL's advisory locks in MLflow's database; nobody else takes one there.
+FIRST_START = sqlalchemy.text("select pg_advisory_lock(1)")
 
 
 def refusal(found: str | None) -> str:
@@ -26,7 +32,18 @@ def refusal(found: str | None) -> str:
     )
 
 
+def write_tables() -> None:
+    """Write the first tables of both databases, as the server would."""
+    SqlAlchemyStore(schema.URI, "mlflow-artifacts:/")
+    Users().init_db(os.environ["AUTH_DATABASE_URI"])
+
+
 with schema.database().connect() as connection:
+    if schema.found(connection) is None:
+        # Pods that start together would write them at once, and all but one fail.
+        connection.execute(FIRST_START)
+        if schema.found(connection) is None:
+            write_tables()
     if words := refusal(schema.found(connection)):
         sys.exit(words)
 cli()

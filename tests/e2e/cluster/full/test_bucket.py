@@ -70,7 +70,12 @@ def test_a_model_lies_in_the_bucket_and_comes_from_there(release: Release, bucke
     assert all(each.startswith(f"{BUCKET}/mlflow/") for each in bucket.files())
     volumes = [volume for pod in pods(release) for volume in pod["spec"]["volumes"]]
     assert [each for each in volumes if "persistentVolumeClaim" in each] == []
-    # And both pods have the same
+    # And both pods, which wrote the first tables together, have never failed
+    restarts = [
+        status["restartCount"] for pod in pods(release) for status in pod["status"]["containerStatuses"]
+    ]
+    assert restarts == [0, 0]
+    # And have the same
     names = settled(release, 2)
     digests = {release.namespace.execute(name, "python", "-c", DIGEST, graph).output for name in names}
     assert [len(each) for each in digests] == [64]
@@ -87,40 +92,39 @@ def test_a_model_lies_in_the_bucket_and_comes_from_there(release: Release, bucke
 
 
 @pytest.mark.usefixtures("graph")
-def test_mlflow_reaches_the_bucket_and_nothing_else(release: Release, bucket: Bucket):
+def test_mlflow_reaches_the_bucket_and_no_other_server(release: Release, bucket: Bucket):
     # Given another server on the port of the S3 server
     serve = f"import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={PORT})"
     other = running(release.namespace, python_pod(release.namespace.cluster, "other", serve))
     running(release.namespace, python_pod(release.namespace.cluster, "anyone", IDLE))
     own = bucket.endpoint.removeprefix("https://")
-    others = [f"{other['status']['podIP']}:{PORT}", "kubernetes.default.svc:443"]
+    strange = f"{other['status']['podIP']}:{PORT}"
 
-    # Which can be reached
+    # Which anyone can reach
     def work() -> None:
-        found = connections(release.namespace, "anyone", [own, *others])
+        found = connections(release.namespace, "anyone", [own, strange])
         if set(found.values()) != {"connected"}:
             raise NotYet(found)
 
-    until("all of them can be reached", work, 30)
+    until("both can be reached", work, 30)
     # When a pod of MLflow tries them, then it gets to its bucket alone
-    found = connections(release.namespace, settled(release, 2)[0], [own, *others])
-    assert found == {own: "connected", **dict.fromkeys(others, "TimeoutError")}
+    found = connections(release.namespace, settled(release, 2)[0], [own, strange])
+    assert found == {own: "connected", strange: "TimeoutError"}
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
         ({"ARTIFACTS_BUCKET": "nothing"}, "artifacts.s3.bucket: {place} has no bucket 'nothing'"),
-        ({"AWS_ACCESS_KEY_ID": "nobody"}, "artifacts.s3.existingSecret: {place} does not take the Secret's"),
+        ({"AWS_ACCESS_KEY_ID": "nobody"}, "No user exists with the provided access key ID"),
         ({"AWS_SECRET_ACCESS_KEY": "no"}, "artifacts.s3.existingSecret: {place} does not take the Secret's"),
-        ({"AWS_DEFAULT_REGION": "eu-south-9"}, "artifacts.s3.region: the bucket 'models' is in another"),
-        ({"AWS_CA_BUNDLE": ""}, "artifacts.s3.ca: no authority that is trusted signed"),
+        ({"AWS_CA_BUNDLE": None}, "artifacts.s3.ca: no authority that is trusted signed"),
         ({"MLFLOW_S3_ENDPOINT_URL": "https://none"}, "artifacts.s3.endpoint: https://none does not answer"),
     ],
-    ids=["bucket", "key", "secret", "region", "authority", "endpoint"],
+    ids=["bucket", "key", "secret", "authority", "endpoint"],
 )
 def test_what_is_wrong_with_a_bucket_is_named(
-    release: Release, bucket: Bucket, changed: dict[str, str], words: str
+    release: Release, bucket: Bucket, changed: dict[str, str | None], words: str
 ):
     # Given the container that looks for the bucket before MLflow starts, with one setting wrong
     deployment = release.namespace.get("apps/v1", "Deployment", f"{NAME}-mlflow")
@@ -128,7 +132,7 @@ def test_what_is_wrong_with_a_bucket_is_named(
     template = deployment["spec"]["template"]
     (check,) = [each for each in template["spec"]["initContainers"] if each["name"] == CHECK]
     kept = [each for each in check["env"] if each["name"] not in changed]
-    check["env"] = [*kept, *({"name": key, "value": value} for key, value in changed.items())]
+    check["env"] = [*kept, *({"name": key, "value": value} for key, value in changed.items() if value)]
     # Under the network policy of MLflow's chart, but not behind its Service
     labels = {**template["metadata"]["labels"], "app.kubernetes.io/component": "mlflow-restore"}
     metadata = {"name": f"check-{secrets.token_hex(2)}", "labels": labels}
