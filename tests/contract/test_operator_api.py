@@ -205,6 +205,12 @@ def test_a_server_that_fails_or_is_gone_is_named(api: ApiServer, cluster: Cluste
         cluster.check(("team",))
     with pytest.raises(ClusterError, match=r"list_cluster_custom_object .*: 403"):
         cluster.check(())
+    # A cluster without KServe.
+    api.refusals = {"GET": 404}
+    with pytest.raises(
+        ClusterError, match=r"no inferenceservices\.serving\.kserve\.io v1beta1: install KServe"
+    ):
+        cluster.check(())
     nobody = client.Configuration(host="http://127.0.0.1:9", retries=0)
     gone = Cluster(client.ApiClient(nobody))
     with pytest.raises(ClusterError, match="refused"):

@@ -15,6 +15,12 @@ SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 SERVICES = ("serving.kserve.io", "v1beta1", "inferenceservices")
 ROUTES = ("gateway.networking.k8s.io", "v1", "httproutes")
 SLICES = ("discovery.k8s.io", "v1", "endpointslices")
+# Who brings each kind that is watched.
+_BRINGERS = {
+    SERVICES: "KServe",
+    ROUTES: "the definitions of Gateway API",
+    SLICES: "Kubernetes 1.21 or newer",
+}
 # A server that does not answer must not hold the one worker, nor a leader that has lost its lease.
 TIMEOUT_SECONDS = 10.0
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
@@ -28,6 +34,10 @@ class ClusterError(Exception):
 
 class Refused(ClusterError):
     """The API server holds the object for wrong. To send the same again is no use."""
+
+
+class NotThere(ClusterError):
+    """The API server does not know what was asked for."""
 
 
 def connect() -> client.ApiClient:
@@ -54,12 +64,20 @@ class Cluster:
 
     def check(self, namespaces: tuple[str, ...]) -> None:
         """Raise ClusterError where a kind that is watched is missing, or may not be read."""
-        for kind in (SERVICES, ROUTES, SLICES):
-            for namespace in namespaces:
-                self._call(self._objects.list_namespaced_custom_object, *_place(kind, namespace), limit=1)
-            if not namespaces:
+        for kind, bringer in _BRINGERS.items():
+            try:
+                self._list_one(kind, namespaces)
+            except NotThere as error:
                 group, version, plural = kind
-                self._call(self._objects.list_cluster_custom_object, group, version, plural, limit=1)
+                raise ClusterError(
+                    f"the cluster has no {plural}.{group} {version}: install {bringer} ({error})"
+                ) from None
+
+    def _list_one(self, kind: tuple[str, str, str], namespaces: tuple[str, ...]) -> None:
+        for namespace in namespaces:
+            self._call(self._objects.list_namespaced_custom_object, *_place(kind, namespace), limit=1)
+        if not namespaces:
+            self._call(self._objects.list_cluster_custom_object, *kind, limit=1)
 
     def service(self, namespace: str, name: str) -> Document | None:
         """Return an InferenceService, None where it is not there."""
@@ -219,7 +237,8 @@ def _error(what: str, error: client.ApiException) -> ClusterError:
     except ValueError:
         message = error.reason
     text = f"{what}: {error.status} {message}"
-    return Refused(text) if error.status in (400, 422) else ClusterError(text)
+    kinds: dict[int | None, type[ClusterError]] = {400: Refused, 422: Refused, 404: NotThere}
+    return kinds.get(error.status, ClusterError)(text)
 
 
 def _now() -> str:
