@@ -167,6 +167,7 @@ def _kubelets() -> Object:
         "honorLabels": True,
         "tlsConfig": {"insecureSkipVerify": True},
         "bearerTokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        "relabelings": [{"sourceLabels": ["__metrics_path__"], "targetLabel": "metrics_path"}],
     }
     return {
         "apiVersion": "monitoring.coreos.com/v1",
