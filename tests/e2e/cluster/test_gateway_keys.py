@@ -1,6 +1,7 @@
 """Story: a model is asked with a key of its namespace, and with no other."""
 
 import base64
+import secrets
 import time
 from collections.abc import Callable, Iterator
 
@@ -60,6 +61,11 @@ def test_only_keys_of_the_namespace_open_its_models(team: Team, figure: Callable
     answers(host, 401, headers={KEY: shop})
     figure("seconds from revoking a key to its first refusal", f"{time.monotonic() - begun:.2f}")
     answers(host, 200, headers={KEY: mobile})
+    # And when a key is changed, the new one is taken instead of the old one
+    changed = secrets.token_hex(16)
+    team.namespace.apply({**revoked, "data": {"mobile": base64.b64encode(changed.encode()).decode()}})
+    answers(host, 200, headers={KEY: changed})
+    answers(host, 401, headers={KEY: mobile})
 
 
 def test_a_route_that_no_policy_names_is_the_administrators(team: Team):
