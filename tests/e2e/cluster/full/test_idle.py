@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.support.cluster import Cluster, NotYet, Object, until
+from tests.support.cluster_monitoring import query
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
@@ -21,6 +22,8 @@ NAMESPACES = (
 LIMIT_MIB = 4096
 # metrics-server looks each 15 s.
 SAMPLES, PAUSE_SECONDS = 8, 15
+# The windows of rates are five minutes.
+SETTLED_SECONDS, STORIES = 420, "e2e-.*"
 METRICS = ("metrics.k8s.io/v1beta1", "PodMetrics")
 UNITS = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "n": 1e-6, "u": 1e-3, "m": 1}
 
@@ -64,3 +67,17 @@ def test_the_platform_at_rest(cluster: Cluster, figure: Callable[[str, str], Non
     cores = sum(map(sum, cpu.values())) / SAMPLES
     figure("at rest: all of the platform", f"{whole:.0f} MiB, {cores:.0f} m")
     assert whole < LIMIT_MIB
+
+
+def test_nothing_fires_but_the_watchdog(cluster: Cluster):
+    # Given the platform at rest; what other stories did in namespaces of their own is theirs
+    elsewhere = f'ALERTS{{alertstate="firing", namespace!~"{STORIES}"}}'
+
+    # When alerts on what was done before have had their time to end
+    def look() -> None:
+        firing = {each["metric"]["alertname"] for each in query(cluster, elsewhere)}
+        if firing != {"SerinusWatchdog"}:
+            raise NotYet(sorted(firing))
+
+    # Then a person who looks sees that nothing is wrong
+    until("only the watchdog fires", look, SETTLED_SECONDS, pause=2)
