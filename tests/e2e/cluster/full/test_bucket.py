@@ -200,16 +200,18 @@ def test_a_backup_brings_the_bucket_back(release: Release, bucket: Bucket):
     assert "iris revision" in fetched(release.namespace)
 
 
-@pytest.fixture
-def elsewhere(cluster: Cluster) -> Iterator[Release]:
-    """Another installation: another name, another namespace, and a volume for artifacts."""
+@pytest.fixture(scope="module")
+def elsewhere(cluster: Cluster, release: Release) -> Iterator[Release]:
+    """Another installation: another name and namespace, a volume for artifacts; both backup volumes open."""
     for namespace in team(cluster, OTHER):
         found = Release(program("helm"), namespace, OTHER)
         found.install(small_registry(namespace.name, ON_A_VOLUME))
+        hold(release)
+        hold(found)
         yield found
 
 
-def holder(release: Release) -> None:
+def hold(release: Release) -> None:
     """Apply the documented pod that holds the backups' volume open."""
     pod = yaml.safe_load((ROOT / "manifests/backups/pod.yaml").read_text())
     (volume,) = pod["spec"]["volumes"]
@@ -223,32 +225,48 @@ def execute(release: Release, *words: str) -> str:
     return shlex.join([*kubectl, "exec", "-i", "backups", "--", *words])
 
 
-@pytest.mark.usefixtures("graph")
-def test_another_installation_takes_a_backup_over(release: Release, elsewhere: Release):
-    # Given a backup of a registry with a bucket
-    completed, words = release.job(f"{NAME}-mlflow-backup", "to-move")
+def moved(source: Release, target: Release, name: str) -> None:
+    """Make a backup, copy it to the other installation, and restore it there: as the chart's README says."""
+    completed, words = source.job(f"{source.name}-mlflow-backup", f"{name}-backup")
     assert completed, words
     backup = words.rsplit("backup ", 1)[1].split()[0]
-    # And another installation with a volume, with passwords of its own and nothing in it
+    read = execute(source, "tar", "-cC", "/backup", backup)
+    write = execute(target, "tar", "-xC", "/backup")
+    subprocess.run(["bash", "-c", f"set -o pipefail; {read} | {write}"], check=True, timeout=120)
+    replicas = len(pods(target))
+    scale(target, 0)
+    completed, words = target.job(f"{target.name}-mlflow-restore", f"{name}-restore")
+    assert completed, words
+    assert f"backup {backup} is restored" in words
+    scale(target, replicas)
+    again = ["--reuse-values", "--wait", "--timeout", "200s"]
+    target.run("upgrade", target.name, str(CHARTS / "platform"), *again)
+
+
+@pytest.mark.usefixtures("graph")
+def test_another_installation_takes_a_buckets_backup_over(release: Release, elsewhere: Release):
+    # Given another installation, with passwords of its own and nothing in it
     place = "serinus-registry-reader"
     assert release.secret(place) != elsewhere.secret(place)
     assert elsewhere.mlflow("reader", "GET", "registered-models/search") == (200, "{}")
-    # When the backup is copied there, restored, and the installation's own settings put in force again
-    holder(release)
-    holder(elsewhere)
-    copied = (
-        f"{execute(release, 'tar', '-cC', '/backup', backup)} | {execute(elsewhere, 'tar', '-xC', '/backup')}"
-    )
-    subprocess.run(["bash", "-c", f"set -o pipefail; {copied}"], check=True, timeout=120)
-    scale(elsewhere, 0)
-    completed, words = elsewhere.job(f"{OTHER}-mlflow-restore", "restore")
-    assert completed, words
-    assert f"backup {backup} is restored" in words
-    scale(elsewhere, 1)
-    elsewhere.run("upgrade", OTHER, str(CHARTS / "platform"), "--reuse-values", "--wait", "--timeout", "200s")
+    # When it gets a backup of the registry with the bucket
+    moved(release, elsewhere, "there")
     # Then its own passwords open it
     status, answer = elsewhere.mlflow("reader", "GET", "registered-models/search")
     assert (status, '"iris"' in answer) == (200, True), answer
     assert elsewhere.mlflow("writer", "POST", "registered-models/create", {"name": "next"})[0] == 200
     # And a server there gets the model
     assert "iris revision" in fetched(elsewhere.namespace)
+
+
+@pytest.mark.usefixtures("graph")
+def test_a_volumes_backup_goes_to_a_bucket(release: Release, elsewhere: Release, bucket: Bucket):
+    # Given a registry with a volume, which has the model, and one whose bucket has lost everything
+    before = bucket.files()
+    assert "iris revision" in fetched(elsewhere.namespace)
+    bucket.empty()
+    # When that one gets a backup of the first
+    moved(elsewhere, release, "back")
+    # Then every file lies in its bucket, and a server gets the model
+    assert bucket.files() == before
+    assert "iris revision" in fetched(release.namespace)
