@@ -184,7 +184,7 @@ def test_passwords_of_redis_change_under_a_model_that_reads_features(
     server = churn.pod()
     # When its password is changed as the README says, up to Redis' own restart
     text = administrator.commands("feast", "Passwords", "They are made once and kept", **{"…": NEW})
-    first, rest = text.split("# then each model's servers\n")
+    first, rest = text.split("# then each model's servers")
     administrator.run(first)
     release.pod("redis")
     # Then the server that has the old one still reads features, and so does whoever has the new one
@@ -193,7 +193,7 @@ def test_passwords_of_redis_change_under_a_model_that_reads_features(
     assert "NOPERM" in release.redis("reader", "set", "a", "b")
     # When the servers are restarted, and the old password is taken away
     servers, last = rest.split("# and the old one ends\n")
-    administrator.run(servers)
+    administrator.run(f"# {servers}")
 
     def restarted() -> str:
         if (now := churn.pod()) == server:
