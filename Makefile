@@ -44,7 +44,7 @@ test: setup ## every test but the demo's and the cluster's, with coverage (needs
 test-demo: setup ## the demo's own tests: the whole loop again, and Ctrl-C in the middle (minutes)
 	$(BIN)/python -m pytest -m demo
 
-up: setup ## a kind cluster with Envoy Gateway, KServe and a first model that answers; again to mend
+up: setup ## a kind cluster with the whole platform and a first model that answers; again to mend
 	$(BIN)/serinus-cluster up
 
 down: setup ## delete the cluster, its registry and its network
