@@ -41,7 +41,17 @@ def test_a_collection_is_read_and_then_followed(server: ApiServer):
     changed = threading.Event()
     mirror = Mirror(Api(), LEASES, changed)
     assert problems(mirror) == [f"{LEASES}: not read yet"]
-    mirror.start()
+    ends: list[ApiError] = []
+
+    def follow() -> None:
+        try:
+            mirror.follow_once()
+        except ApiError as error:
+            ends.append(error)
+
+    # Not mirror.start(): what that begins goes on until the process ends, in other tests too.
+    following = threading.Thread(target=follow)
+    following.start()
 
     def holds(*names: str) -> None:
         if sorted(name for _, name in mirror.items or {}) != sorted(names):
@@ -54,6 +64,13 @@ def test_a_collection_is_read_and_then_followed(server: ApiServer):
     server.put("leases", lease("one"), kind="DELETED")
     until("one is gone", lambda: holds("two"), SECONDS)
     assert problems(mirror) == []
+    # What was read stays when the watch cannot go on.
+    server.put(
+        "leases", {**lease("two"), "reason": "Expired", "message": "too old", "code": 410}, kind="ERROR"
+    )
+    following.join(SECONDS)
+    assert [error.status for error in ends] == [410]
+    holds("two")
 
 
 def test_an_object_that_is_not_there_is_none_and_a_refusal_says_what_was_asked(server: ApiServer):

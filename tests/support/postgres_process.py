@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.ports import free_port, opened
+import psycopg
+
+from tests.support.ports import free_port, is_up
 
 PASSWORD = "p@ss:w%rd/7"  # what a URL must quote
 
@@ -43,7 +45,7 @@ def running(folder: Path, seconds: float = 30.0) -> Iterator[int]:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(server, user=user, cwd=home, stdout=log, stderr=log)
         try:
-            up = opened(port, process, seconds)
+            up = is_up(lambda: _lets_in(port), process, seconds)
             assert up, f"PostgreSQL did not come up:\n{(home / 'log').read_text()[-2000:]}"
             yield port
         finally:
@@ -51,3 +53,19 @@ def running(folder: Path, seconds: float = 30.0) -> Iterator[int]:
             process.wait(20)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _lets_in(port: int) -> bool:
+    """Say whether the user gets in: it takes connections a moment before it lets anybody in."""
+    try:
+        psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            user="serinus",
+            password=PASSWORD,
+            dbname="postgres",
+            connect_timeout=5,
+        ).close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -53,7 +53,7 @@ class Mirror:
         pause = 1.0
         while True:
             try:
-                self._list_and_watch()
+                self.follow_once()
                 pause = 1.0
             except ApiError as problem:
                 if problem.status == GONE:
@@ -67,7 +67,12 @@ class Mirror:
                 log.exception("reading %s", self.path)
                 time.sleep(LONGEST_PAUSE)
 
-    def _list_and_watch(self) -> None:
+    def follow_once(self) -> None:
+        """Read the collection and follow it until its watch ends.
+
+        Raises:
+            ApiError: the API server does not answer, refuses, or cannot go on from what was read last.
+        """
         items, version = self.api.collection(self.path, metadata_only=self.metadata_only)
         held = {key_of(item): item for item in items}
         self._hold(held)
