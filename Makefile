@@ -56,7 +56,7 @@ doctor: setup ## what `make up` needs and misses on this machine, and how to get
 test-cluster: setup ## the stories on the cluster of `make up` that CI runs (a quarter of an hour)
 	$(BIN)/python -m pytest -m "cluster and not full"
 
-e2e-full: setup ## every story on the cluster of `make up`; losses, latency and limits printed as figures (an hour)
+e2e-full: setup ## every story on the cluster of `make up`; losses, latency and limits printed as figures (more than an hour)
 	$(BIN)/python -m pytest -m "cluster or full" -s
 
 demo: setup ## the whole loop on this machine, ends with an HTML report
