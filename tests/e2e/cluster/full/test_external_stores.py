@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from tests.support.cluster import Cluster, Namespace, Object
+from tests.support.cluster import Cluster, Namespace, NotYet, Object, until
 from tests.support.cluster_registry import refusal, scale, settled, small_registry, team
 from tests.support.cluster_release import Release
 from tests.support.cluster_secured import OWN, STRANGER, Secured
@@ -12,6 +12,8 @@ from tests.support.cluster_team_churn import TeamChurn
 from tests.support.programs import program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full, pytest.mark.timeout(1500)]
+# The server tries its Redis again every few seconds at the longest.
+TOLD_SECONDS = 60
 
 NAME = "secured"
 PSQL = "/usr/lib/postgresql/15/bin/psql"
@@ -148,7 +150,13 @@ def test_servers_read_features_and_log_predictions_with_tls(
     try:
         # Then the server answers with defaults, and says whom it does not believe
         churn.answers(1, degraded=True)
-        assert "certificate is refused" in churn.namespace.logs(churn.pod())
+
+        def says() -> None:
+            # It answers so from the moment that its Redis goes; a try to come back meets the stranger.
+            if "certificate is refused" not in (said := churn.namespace.logs(churn.pod())):
+                raise NotYet(said[-500:])
+
+        until("the server refuses the certificate", says, TOLD_SECONDS)
         # And a Job ends with one line, and no traceback
         completed, words = release.job("churn-materialize", "a-stranger", change=once)
         assert not completed
