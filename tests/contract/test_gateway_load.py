@@ -1,13 +1,13 @@
 """The cluster's load client: its headers arrive, it stops by itself, and it counts what users got."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from tests.support.gateway_load import answered, in_flight, quantile, users
+from tests.support.loopback import serving
 
 from serinus_local.load import Outcome, Request
 
@@ -32,13 +32,8 @@ def server(every: int) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{httpd.server_port}", seen
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
+    with serving(Handler) as url:
+        yield url, seen
 
 
 def outcome(at: float, latency: float, status: int = 200) -> Outcome:

@@ -6,11 +6,12 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.loopback import serving
 from tests.support.routing import heard
 
 Object = dict[str, Any]
@@ -82,20 +83,14 @@ def api_server() -> Iterator[ApiServer]:
     class Handler(_Handler):
         api = state
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield state
-    finally:
-        with state.changed:
-            state.ended = True
-            state.changed.notify_all()
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with serving(Handler) as state.url:
+        try:
+            yield state
+        finally:
+            # Nothing else ends a watch.
+            with state.changed:
+                state.ended = True
+                state.changed.notify_all()
 
 
 class _Handler(BaseHTTPRequestHandler):
